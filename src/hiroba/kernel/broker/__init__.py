@@ -1,0 +1,1 @@
+"""One function per NGSI-LD operation: check, write, answer."""

@@ -1,0 +1,157 @@
+"""The trees that the query languages parse into; names in them are expanded IRIs.
+
+Every node is immutable and comparable, so that a tree can be a key and two spellings of one query are equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Point at a value of an entity: `attr.sub.sub[key.key]` (GS CIM 009, 4.9).
+
+    `attr` is an IRI, or one of `id`, `type`, `scope`, `createdAt`, `modifiedAt` for the entity's own members.
+    `sub` are sub-attribute IRIs, or core members of an instance (`observedAt`, `unitCode`, `datasetId`, …).
+    `trail` are the expanded keys inside a compound value; for a LanguageProperty its one key is the language.
+    """
+
+    attr: str
+    sub: tuple[str, ...] = ()
+    trail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bound a value on both sides, both included."""
+
+    low: Any
+    high: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """Ask that the path leads somewhere."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Compare the value at a path; with `==` and `!=` there may be several values or ranges.
+
+    `op` is one of `==  !=  <  <=  >  >=  ~=  !~=`; for the last two `values` holds one pattern text.
+    Values are str, int, float, bool or `Range`; `uri` is true for a bare URI (matches `object` and `vocab` too);
+    `instant` is true for dates, times and date-times, which compare as points in time.
+    """
+
+    path: Path
+    op: str
+    values: tuple[Any, ...]
+    instant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """Ask for all of the parts."""
+
+    parts: tuple["Query", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Ask for at least one of the parts."""
+
+    parts: tuple["Query", ...]
+
+
+Query: TypeAlias = Exists | Compare | And | Or
+
+
+@dataclass(frozen=True, slots=True)
+class TypeIs:
+    """Ask that an entity has this type (IRI) among its types."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypeAnd:
+    """Ask for all of the parts of a type selection."""
+
+    parts: tuple["TypeQuery", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeOr:
+    """Ask for at least one of the parts of a type selection."""
+
+    parts: tuple["TypeQuery", ...]
+
+
+TypeQuery: TypeAlias = TypeIs | TypeAnd | TypeOr
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeIs:
+    """Match one scope: levels may be `+` (any one level); `below` is true for a trailing `/#`."""
+
+    levels: tuple[str, ...]
+    below: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeAnd:
+    """Ask for all of the parts of a scope query."""
+
+    parts: tuple["ScopeQuery", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeOr:
+    """Ask for at least one of the parts of a scope query."""
+
+    parts: tuple["ScopeQuery", ...]
+
+
+ScopeQuery: TypeAlias = ScopeIs | ScopeAnd | ScopeOr
+
+
+@dataclass(frozen=True, slots=True)
+class GeoQuery:
+    """Relate a GeoProperty of an entity to a reference geometry (GS CIM 009, 4.10).
+
+    `georel` is one of `near within contains overlaps intersects equals disjoint`; distances are metres and belong
+    to `near`. `geometry` is a GeoJSON type name, `coordinates` its nested tuples (lon, lat).
+    """
+
+    georel: str
+    geometry: str
+    coordinates: Any
+    geoproperty: str
+    min_distance: float | None = None
+    max_distance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TemporalQuery:
+    """Bound a time property (GS CIM 009, 4.11): `timerel` is `before after between`, or None for all time.
+
+    `start` and `end` are microseconds since 1970-01-01 UTC; `before` uses `start` as its bound.
+    `timeproperty` is one of `observedAt createdAt modifiedAt deletedAt`.
+    """
+
+    timerel: str | None
+    start: int | None
+    end: int | None
+    timeproperty: str = "observedAt"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBy:
+    """Sort by the value at a path; `descending` turns it round."""
+
+    path: Path
+    descending: bool = False

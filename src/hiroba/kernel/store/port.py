@@ -1,0 +1,254 @@
+"""The port between the broker and whatever keeps its data; SQLite and PostgreSQL are its closed set of adapters.
+
+A write is a `Mutation`: an entity's id and a pure function from its present state to a `Verdict`. The adapter reads
+the states, runs the functions and keeps state, history and change log in one transaction, shared by all the
+mutations that arrived together (group commit). Nothing is visible, and nobody is answered, before the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any, Protocol
+
+from hiroba.kernel.model.entity import Entity, Instance
+from hiroba.kernel.query.tree import GeoQuery, OrderBy, Query, ScopeQuery, TemporalQuery, TypeQuery
+
+
+@dataclass(slots=True)
+class Stored:
+    """An entity as the store holds it; `version` changes with every write, so (ref, version) names these bytes."""
+
+    ref: int
+    version: int
+    entity: Entity
+
+
+@dataclass(slots=True, frozen=True)
+class AttributeChange:
+    """What happened to one instance of an attribute.
+
+    `kind` is `created`, `updated` (the value or another member differs), `touched` (written again, all the same) or
+    `deleted`; `before` is None for `created`, `after` is None for `deleted`.
+    """
+
+    attribute: str
+    dataset: str | None
+    kind: str
+    before: Instance | None
+    after: Instance | None
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a mutation decided: the new state, or None to delete the entity, and what changed by it.
+
+    `write` false leaves everything as it is. `answer` is handed back to who asked.
+    """
+
+    write: bool
+    entity: Entity | None = None
+    changes: Sequence[AttributeChange] = ()
+    answer: Any = None
+
+
+Decide = Callable[[Entity | None], Verdict]
+"""From the present state (None: no such entity; never to be modified in place) to a verdict; raises HirobaError to
+refuse. It is pure: it may run twice."""
+
+
+@dataclass(slots=True, frozen=True)
+class Mutation:
+    """One entity's write."""
+
+    id: str
+    decide: Decide
+
+
+@dataclass(slots=True, frozen=True)
+class Change:
+    """One row of the change log: `op` is `created`, `updated` or `deleted`.
+
+    `entity` is the state after the write (before it, for `deleted`). Read back from the log, it is the present state
+    with the changed attributes as they were then. `at` is microseconds since 1970 UTC.
+    """
+
+    seq: int
+    at: int
+    op: str
+    id: str
+    types: tuple[str, ...]
+    changes: tuple[AttributeChange, ...]
+    entity: Entity
+    version: int
+
+
+@dataclass(slots=True, frozen=True)
+class EntityQuery:
+    """Everything by which entities are chosen; parts that are None do not restrict."""
+
+    ids: tuple[str, ...] | None = None
+    id_pattern: str | None = None
+    types: TypeQuery | None = None
+    attrs: tuple[str, ...] | None = None
+    q: Query | None = None
+    scope: ScopeQuery | None = None
+    geo: GeoQuery | None = None
+    order: tuple[OrderBy, ...] = ()
+    limit: int = 20
+    offset: int = 0
+    count: bool = False
+
+
+@dataclass(slots=True)
+class Page:
+    """A page of a query's answer; `more` tells that another page follows; `count` only when asked for."""
+
+    rows: list[Stored]
+    more: bool
+    count: int | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class HistoryQuery:
+    """Which instances of whose attributes: `attrs` None for all; `last_n` newest per attribute."""
+
+    entity: EntityQuery
+    time: TemporalQuery
+    attrs: tuple[str, ...] | None = None
+    last_n: int | None = None
+    limit: int = 1000
+
+
+@dataclass(slots=True)
+class Evolution:
+    """One entity's history: its present (or last) state and the instances in time order, oldest first, per attribute.
+
+    A deletion is an instance with `deletedAt` and no value. `truncated` holds the span (start, end; µs) really
+    covered when `limit` cut the answer, else None.
+    """
+
+    entity: Entity
+    instances: dict[str, list[Instance]] = field(default_factory=dict)
+    truncated: tuple[int, int] | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class AttributeUse:
+    """How a name is used: `count` entities of `types` carry the attribute, with these attribute types."""
+
+    attribute: str
+    count: int
+    types: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+
+@dataclass(slots=True, frozen=True)
+class TypeUse:
+    """How many entities have a type, and which attributes they carry."""
+
+    type: str
+    count: int
+    attributes: tuple[str, ...]
+
+
+@dataclass(slots=True, frozen=True)
+class Cluster:
+    """Some points of one grid cell: their middle (lon, lat), how many, and for a single one its entity's ref."""
+
+    lon: float
+    lat: float
+    count: int
+    ref: int
+
+
+class TenantStore(Protocol):
+    """One tenant's data. All times are µs since 1970 UTC unless a text."""
+
+    name: str
+
+    async def get(self, id: str) -> Stored | None:
+        """Return the entity, or None."""
+
+    async def get_refs(self, refs: Sequence[int]) -> list[Stored]:
+        """Return the entities behind these refs that are there, in the order of the refs."""
+
+    async def find(self, query: EntityQuery) -> Page:
+        """Return the entities that a query chooses, in creation order unless it says otherwise."""
+
+    async def mutate(self, mutations: Sequence[Mutation]) -> list[Any]:
+        """Carry out the mutations in order in one durable transaction; return each one's answer or its HirobaError.
+
+        Raises StoreUnavailable when nothing could be written: then none was.
+        """
+
+    async def evolutions(self, query: HistoryQuery) -> tuple[list[Evolution], int | None, bool]:
+        """Return histories of the entities chosen (also deleted ones), the count if asked for, and if more follow."""
+
+    async def type_uses(self) -> list[TypeUse]:
+        """Return the types in use."""
+
+    async def attribute_uses(self) -> list[AttributeUse]:
+        """Return the attributes in use."""
+
+    async def clusters(
+        self, types: TypeQuery, bbox: tuple[float, float, float, float], cell: tuple[float, float]
+    ) -> list[Cluster]:
+        """Group the entities' default `location` in a box (west, south, east, north) by a grid of cells (degrees)."""
+
+    async def changes(self, after: int, limit: int) -> list[Change]:
+        """Return up to `limit` rows of the change log with `seq` greater than `after`, in order."""
+
+    async def last_seq(self) -> int:
+        """Return the newest committed seq, 0 for an empty log."""
+
+    async def first_seq(self) -> int:
+        """Return the oldest seq still in the log, 0 for an empty log."""
+
+    def listen(self, listener: Callable[[Sequence[Change]], None]) -> Callable[[], None]:
+        """Call `listener` with each commit's changes, in order, after the commit; the answer ends it."""
+
+    async def records(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return all records (subscriptions, contexts, …) of a kind, oldest first, with their ids."""
+
+    async def record(self, kind: str, id: str) -> dict[str, Any] | None:
+        """Return one record, or None."""
+
+    async def keep_record(self, kind: str, id: str, body: dict[str, Any] | None) -> None:
+        """Write a record durably, or delete it with None."""
+
+    async def cursor(self, name: str) -> int:
+        """Return how far a reader of the change log has come, 0 for a new one."""
+
+    async def keep_cursor(self, name: str, seq: int) -> None:
+        """Remember how far a reader has come (durable with the next commit)."""
+
+    async def trim(self, history_before: int | None, changes_before: int | None) -> None:
+        """Forget history instances and passed change rows older than these instants."""
+
+
+class Store(Protocol):
+    """All tenants. The default tenant is the empty name and is always there."""
+
+    async def open(self) -> None:
+        """Open or create what is needed; raises StoreUnavailable with the remedy."""
+
+    async def close(self) -> None:
+        """Finish what was begun and let go."""
+
+    async def tenants(self) -> list[str]:
+        """Return the tenants' names, the default one ("") first."""
+
+    async def tenant(self, name: str, *, create: bool = False) -> TenantStore:
+        """Return a tenant's store; raises NonexistentTenant unless it is there or `create` is set."""
+
+    async def drop_tenant(self, name: str) -> None:
+        """Delete a tenant with all it holds."""
+
+    async def check(self) -> None:
+        """Raise StoreUnavailable when the store cannot be read and written now."""
+
+    async def backup(self, target: FilePath) -> AsyncIterator[str]:
+        """Write a consistent copy of all tenants while serving; yields a line per part done."""
+        yield ""

@@ -1,0 +1,1 @@
+"""From the change log to matching to delivery."""
