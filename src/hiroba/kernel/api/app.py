@@ -1,0 +1,54 @@
+"""The broker as an ASGI application: find the handler, run it, turn every error into problem details."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from hiroba.kernel.api import batch, contexts, discovery, entities, health, stream, subscriptions, temporal
+from hiroba.kernel.api.http import Receive, Request, Response, Scope, Send, problem
+from hiroba.kernel.api.router import Router
+from hiroba.kernel.broker.broker import Broker
+from hiroba.kernel.model.errors import HirobaError
+from hiroba.kernel.model.ids import check_tenant
+
+LOG = logging.getLogger(__name__)
+MODULES: Final = (entities, batch, discovery, contexts, subscriptions, temporal, stream, health)
+
+
+class BrokerApp:
+    """Serve NGSI-LD, the change stream and the health of one broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._router = Router()
+        for module in MODULES:
+            self._router.add(module.ROUTES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        request = Request(scope, receive, limit=self._broker.limits.body)
+        headers = request.headers
+        tenant = headers.get(b"ngsild-tenant")
+        try:
+            if tenant:
+                request.tenant = check_tenant(tenant.decode("utf-8", errors="replace"))
+            handler, request.params = self._router.find(request.method, _path(scope))
+            answer = await handler(self._broker, request)
+        except HirobaError as error:
+            answer = problem(error)
+        except Exception:
+            LOG.exception("%s %s failed unexpectedly", request.method, scope["path"])
+            answer = problem(HirobaError("The server met an error of its own; its log tells more."))
+        if isinstance(answer, Response):
+            if tenant:
+                answer.headers.append((b"ngsild-tenant", tenant))
+            await answer.send(send)
+        else:
+            await answer.run(receive, send)
+
+
+def _path(scope: Scope) -> str:
+    """Return the path as it came, so that an encoded slash in an id stays within its segment."""
+    raw: bytes | None = scope.get("raw_path")
+    return raw.partition(b"?")[0].decode("latin-1") if raw else str(scope["path"])

@@ -1,0 +1,153 @@
+"""Batch operations over HTTP (GS CIM 009, 6.14 to 6.17, 6.23 and 6.31)."""
+
+from __future__ import annotations
+
+from dataclasses import replace as with_
+from typing import Any
+
+import orjson
+
+from hiroba.kernel.api import queries
+from hiroba.kernel.api.entities import answer_page
+from hiroba.kernel.api.http import Request, Response
+from hiroba.kernel.api.negotiation import media_type, options_of, payload_of, payloads_of, view_of
+from hiroba.kernel.api.router import Route
+from hiroba.kernel.broker import batch, entities
+from hiroba.kernel.broker.broker import Broker
+from hiroba.kernel.model.entity import Entity
+from hiroba.kernel.model.errors import BadRequestData, HirobaError, TooComplexQuery
+from hiroba.kernel.model.expand import Fragment, expand_entity, expand_fragment
+from hiroba.kernel.model.ids import check_uri
+
+
+async def create_entities(broker: Broker, request: Request) -> Response:
+    """Create many entities (6.14.3.1)."""
+    whole, refused = await _entities(broker, request)
+    result = await batch.create_entities(broker, request.tenant, whole)
+    return _result(result, refused, success=201)
+
+
+async def upsert_entities(broker: Broker, request: Request) -> Response:
+    """Create or replace many entities; `options=update` overwrites only what is given (6.15.3.1)."""
+    whole, refused = await _entities(broker, request)
+    update = "update" in options_of(request)
+    result = await batch.upsert_entities(broker, request.tenant, whole, update=update)
+    return _result(result, refused, success=201 if result.created else 204)
+
+
+async def update_entities(broker: Broker, request: Request) -> Response:
+    """Add attributes to many entities (6.16.3.1)."""
+    fragments, refused = await _fragments(broker, request, allow_null=True)
+    overwrite = "noOverwrite" not in options_of(request)
+    result = await batch.update_entities(broker, request.tenant, fragments, overwrite=overwrite)
+    return _result(result, refused, success=204)
+
+
+async def merge_entities(broker: Broker, request: Request) -> Response:
+    """Merge fragments into many entities (6.31.3.1)."""
+    fragments, refused = await _fragments(broker, request, allow_null=True)
+    return _result(await batch.merge_entities(broker, request.tenant, fragments), refused, success=204)
+
+
+async def delete_entities(broker: Broker, request: Request) -> Response:
+    """Delete many entities by id (6.17.3.1)."""
+    body = await request.json()
+    if not isinstance(body, list) or not body:
+        raise BadRequestData("The body is not an array of at least one entity id.")
+    ids: list[str] = []
+    refused: list[tuple[str, HirobaError]] = []
+    for id in body:
+        if id is None:
+            raise BadRequestData("The array of entity ids contains null.")
+        try:
+            check_uri(id, "entity id")
+            ids.append(id)
+        except BadRequestData as error:
+            refused.append((str(id), error))
+    return _result(await batch.delete_entities(broker, request.tenant, ids), refused, success=204)
+
+
+async def query_entities(broker: Broker, request: Request) -> Response:
+    """Return a page of the entities that a Query document chooses (6.23.3.1)."""
+    kind = media_type(request, geojson=True)
+    body, context = await payload_of(broker, request)
+    parameters = await queries.document_parameters(request, body)
+    request.override(parameters)
+    query = queries.entity_query(broker, parameters, context)
+    selectors = queries.selectors_of(body, context)
+    if selectors:
+        query = _selected(query, selectors)
+    page = await entities.query_entities(broker, request.tenant, query, local=queries.is_local(parameters))
+    return answer_page(request, page, query, context, view_of(request, context), kind)
+
+
+def _selected(query: Any, selectors: list[tuple[Any, Any, Any]]) -> Any:
+    """Restrict a query to its entity selectors; those by type alone may be several, others stand alone."""
+    if len(selectors) == 1:
+        ids, pattern, types = selectors[0]
+        return with_(query, ids=ids, id_pattern=None if ids else pattern, types=types)
+    if any(ids or pattern for ids, pattern, _ in selectors):
+        if all(ids for ids, _, _ in selectors):
+            listed = tuple(id for ids, _, _ in selectors for id in ids)
+            return with_(query, ids=listed, types=queries.any_of([types for _, _, types in selectors]))
+        raise TooComplexQuery("Several entity selectors with id patterns cannot be combined; send a query for each.")
+    return with_(query, types=queries.any_of([types for _, _, types in selectors]))
+
+
+async def _entities(broker: Broker, request: Request) -> tuple[list[Entity], list[tuple[str, HirobaError]]]:
+    whole: list[Entity] = []
+    refused: list[tuple[str, HirobaError]] = []
+    for item, context in await payloads_of(broker, request):
+        try:
+            if isinstance(context, HirobaError):
+                raise context
+            whole.append(expand_entity(item, context))
+        except BadRequestData as error:
+            refused.append((_id_of(item), error))
+    return whole, refused
+
+
+async def _fragments(
+    broker: Broker, request: Request, *, allow_null: bool
+) -> tuple[list[tuple[str, Fragment]], list[tuple[str, HirobaError]]]:
+    found: list[tuple[str, Fragment]] = []
+    refused: list[tuple[str, HirobaError]] = []
+    for item, context in await payloads_of(broker, request):
+        try:
+            if isinstance(context, HirobaError):
+                raise context
+            fragment = expand_fragment(item, context, allow_null=allow_null)
+            check_uri(fragment.id, "id")
+            found.append((str(fragment.id), fragment))
+        except BadRequestData as error:
+            refused.append((_id_of(item), error))
+    return found, refused
+
+
+def _id_of(item: Any) -> str:
+    id = item.get("id", item.get("@id")) if isinstance(item, dict) else None
+    return id if isinstance(id, str) else "urn:ngsi-ld:unknown"
+
+
+def _result(result: batch.BatchResult, refused: list[tuple[str, HirobaError]], *, success: int) -> Response:
+    errors = refused + result.errors
+    if errors:
+        failed = {id for id, _ in errors}
+        body = {
+            "success": [id for id in [*result.created, *result.updated] if id not in failed],
+            "errors": [{"entityId": id, "error": error.problem()} for id, error in errors],
+        }
+        return Response(207, orjson.dumps(body))
+    if success == 204:
+        return Response(204)
+    return Response(success, orjson.dumps(result.created))
+
+
+ROUTES: list[Route] = [
+    ("POST", "/ngsi-ld/v1/entityOperations/create", create_entities),
+    ("POST", "/ngsi-ld/v1/entityOperations/upsert", upsert_entities),
+    ("POST", "/ngsi-ld/v1/entityOperations/update", update_entities),
+    ("POST", "/ngsi-ld/v1/entityOperations/merge", merge_entities),
+    ("POST", "/ngsi-ld/v1/entityOperations/delete", delete_entities),
+    ("POST", "/ngsi-ld/v1/entityOperations/query", query_entities),
+]

@@ -1,0 +1,262 @@
+"""Entities and their attributes over HTTP (GS CIM 009, 6.4 to 6.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from hiroba.kernel.api import queries
+from hiroba.kernel.api.http import GEO_JSON, JSON, Headers, Request, Response
+from hiroba.kernel.api.negotiation import (
+    context_of,
+    flag,
+    link_header,
+    media_type,
+    names,
+    options_of,
+    paging_headers,
+    payload_of,
+    respond_bytes,
+    view_of,
+)
+from hiroba.kernel.api.rendering import Fragments, with_context
+from hiroba.kernel.api.router import Route
+from hiroba.kernel.broker import attributes, entities
+from hiroba.kernel.broker.broker import Broker
+from hiroba.kernel.broker.decisions import Outcome
+from hiroba.kernel.model.compact import View, feature_collection, to_feature
+from hiroba.kernel.model.context import Context
+from hiroba.kernel.model.errors import BadRequestData, ResourceNotFound
+from hiroba.kernel.model.expand import expand_attribute, expand_entity, expand_fragment
+from hiroba.kernel.model.ids import check_uri
+from hiroba.kernel.model.instants import check_instant
+from hiroba.kernel.store.port import EntityQuery, Page, Stored
+
+FRAGMENTS = Fragments()
+
+
+async def create_entity(broker: Broker, request: Request) -> Response:
+    """Create an entity (6.4.3.1)."""
+    payload, context = await payload_of(broker, request)
+    entity = expand_entity(payload, context)
+    await entities.create_entity(broker, request.tenant, entity)
+    return Response(201, headers=[(b"location", location(entity["id"]))])
+
+
+def location(id: str) -> bytes:
+    """Return the relative address of an entity."""
+    return b"/ngsi-ld/v1/entities/" + quote(id, safe=":@!$&'()*+,;=-._~").encode()
+
+
+async def retrieve_entity(broker: Broker, request: Request) -> Response:
+    """Return one entity (6.5.3.1)."""
+    kind = media_type(request, geojson=True)
+    context = await context_of(broker, request)
+    view = view_of(request, context)
+    types = queries.types_of(request.query, context) if request.scope["query_string"] else None
+    stored = await entities.retrieve_entity(broker, request.tenant, request.params[0], types=types)
+    if view.attrs is not None and not any(iri in stored.entity["attrs"] for iri in view.attrs):
+        raise ResourceNotFound(f"The entity {request.params[0]!r} has none of the attributes asked for.")
+    if kind == GEO_JSON:
+        feature = to_feature(stored.entity, context, view, _geometry_property(request, context))
+        return _geo(request, feature, context)
+    fragment = FRAGMENTS.one(request.tenant, stored, context, view)
+    if kind == JSON:
+        return respond_bytes(request, fragment, context)
+    return respond_bytes(request, with_context(fragment, context.reference), context, kind=kind)
+
+
+async def query_entities(broker: Broker, request: Request) -> Response:
+    """Return a page of entities (6.4.3.2)."""
+    kind = media_type(request, geojson=True)
+    context = await context_of(broker, request)
+    query = queries.entity_query(broker, request.query, context)
+    page = await entities.query_entities(broker, request.tenant, query, local=queries.is_local(request.query))
+    return answer_page(request, page, query, context, view_of(request, context), kind)
+
+
+def answer_page(
+    request: Request, page: Page, query: EntityQuery, context: Context, view: View, kind: bytes
+) -> Response:
+    """Answer with the entities of a page, its Link headers and count."""
+    headers = paging_headers(request, limit=query.limit, offset=query.offset, more=page.more, count=page.count)
+    if kind == GEO_JSON:
+        named = _geometry_property(request, context)
+        collection = feature_collection([row.entity for row in page.rows], context, view, named)
+        return _geo(request, collection, context, headers)
+    if kind == JSON:
+        return respond_bytes(
+            request, FRAGMENTS.many(request.tenant, page.rows, context, view), context, headers=headers
+        )
+    return respond_bytes(request, _linked_data(request, page.rows, context, view), context, kind=kind, headers=headers)
+
+
+def _linked_data(request: Request, rows: Sequence[Stored], context: Context, view: View) -> bytes:
+    reference = context.reference
+    parts = [with_context(FRAGMENTS.one(request.tenant, row, context, view), reference) for row in rows]
+    return b"[" + b",".join(parts) + b"]"
+
+
+def _geometry_property(request: Request, context: Context) -> str | None:
+    named = request.query.get("geometryProperty")
+    return context.expand_name(named) if named else None
+
+
+def _geo(request: Request, body: dict[str, Any], context: Context, headers: Headers | None = None) -> Response:
+    sent = list(headers or ())
+    if request.headers.get(b"prefer") == b"body=json":
+        sent.append(link_header(context))
+    else:
+        body = {**body, "@context": context.reference}
+    return Response(200, orjson.dumps(body), media_type=GEO_JSON, headers=sent)
+
+
+async def replace_entity(broker: Broker, request: Request) -> Response:
+    """Exchange an entity (6.5.3.3)."""
+    payload, context = await payload_of(broker, request)
+    id = request.params[0]
+    check_uri(id, "entity id")
+    entity = expand_entity({"id": id, **payload}, context)
+    if entity["id"] != id:
+        raise BadRequestData(f"The body is about {entity['id']!r}, the address about {id!r}.")
+    await entities.replace_entity(broker, request.tenant, entity)
+    return Response(204)
+
+
+async def merge_entity(broker: Broker, request: Request) -> Response:
+    """Merge a fragment into an entity (6.5.3.4)."""
+    payload, context = await payload_of(broker, request)
+    id = _same_id(request, payload)
+    observed_at = request.query.get("observedAt")
+    if observed_at is not None:
+        check_instant(observed_at, "observedAt")
+    fragment = expand_fragment(payload, context, allow_null=True, lang=request.query.get("lang"))
+    await entities.merge_entity(broker, request.tenant, id, fragment, observed_at=observed_at)
+    return Response(204)
+
+
+async def delete_entity(broker: Broker, request: Request) -> Response:
+    """Delete an entity (6.5.3.2)."""
+    context = await context_of(broker, request)
+    types = queries.types_of(request.query, context)
+    await entities.delete_entity(broker, request.tenant, request.params[0], types=types)
+    return Response(204)
+
+
+async def purge_entities(broker: Broker, request: Request) -> Response:
+    """Delete what a query chooses, wholly or some attributes of it (6.4.3.3)."""
+    context = await context_of(broker, request)
+    query = request.query
+    keep, drop = names(query, "keep", context), names(query, "drop", context)
+    if keep is not None and drop is not None:
+        raise BadRequestData("keep and drop exclude each other; give one of them.")
+    await entities.purge_entities(
+        broker,
+        request.tenant,
+        queries.entity_query(broker, {k: v for k, v in query.items() if k not in ("limit", "offset", "count")}, context),
+        keep=frozenset(keep) if keep is not None else None,
+        drop=frozenset(drop) if drop is not None else None,
+        local=queries.is_local(query),
+    )
+    return Response(204)
+
+
+async def append_attributes(broker: Broker, request: Request) -> Response:
+    """Add attributes (6.6.3.1)."""
+    payload, context = await payload_of(broker, request)
+    id = _same_id(request, payload)
+    fragment = expand_fragment(payload, context)
+    overwrite = "noOverwrite" not in options_of(request)
+    outcome = await attributes.append_attributes(broker, request.tenant, id, fragment, overwrite=overwrite)
+    return _outcome(outcome)
+
+
+async def update_attributes(broker: Broker, request: Request) -> Response:
+    """Overwrite attributes (6.6.3.2)."""
+    payload, context = await payload_of(broker, request)
+    id = _same_id(request, payload)
+    fragment = expand_fragment(payload, context, allow_null=True)
+    return _outcome(await attributes.update_attributes(broker, request.tenant, id, fragment))
+
+
+async def partial_update_attribute(broker: Broker, request: Request) -> Response:
+    """Overwrite members of an attribute (6.7.3.1); NGSI-LD Null as its value deletes it."""
+    payload, context = await payload_of(broker, request)
+    id, name = request.params
+    iri = _attribute(context, name)
+    (patch,) = expand_attribute(payload, context, name_hint=name, partial=True, allow_null=True)
+    await attributes.partial_update_attribute(broker, request.tenant, id, iri, patch)
+    return Response(204)
+
+
+async def replace_attribute(broker: Broker, request: Request) -> Response:
+    """Exchange an attribute (6.7.3.3)."""
+    payload, context = await payload_of(broker, request)
+    id, name = request.params
+    iri = _attribute(context, name)
+    (instance,) = expand_attribute(payload, context, name_hint=name)
+    await attributes.replace_attribute(broker, request.tenant, id, iri, instance)
+    return Response(204)
+
+
+async def delete_attribute(broker: Broker, request: Request) -> Response:
+    """Remove an attribute (6.7.3.2)."""
+    context = await context_of(broker, request)
+    id, name = request.params
+    dataset = request.query.get("datasetId")
+    if dataset is not None and dataset != "@none":
+        check_uri(dataset, "datasetId")
+    iri = name if name == "scope" else _attribute(context, name)
+    await attributes.delete_attribute(
+        broker,
+        request.tenant,
+        id,
+        iri,
+        dataset=None if dataset == "@none" else dataset,
+        all_instances=flag(request.query, "deleteAll"),
+    )
+    return Response(204)
+
+
+def _attribute(context: Context, name: str) -> str:
+    if name in ("id", "type", "@context", "@id", "@type"):
+        raise BadRequestData(f"{name!r} is no attribute.")
+    return name if name == "scope" else context.expand_name(name)
+
+
+def _same_id(request: Request, payload: dict[str, Any]) -> str:
+    id = request.params[0]
+    check_uri(id, "entity id")
+    if payload.get("id", id) != id:
+        raise BadRequestData(f"The body is about {payload['id']!r}, the address about {id!r}.")
+    return id
+
+
+def _outcome(outcome: Outcome) -> Response:
+    """Answer 204, or 207 with what was left and why; fully qualified names, since there is no context (6.3.6)."""
+    if not outcome.not_updated:
+        return Response(204)
+    body = {
+        "updated": outcome.updated,
+        "notUpdated": [{"attributeName": name, "reason": reason} for name, reason in outcome.not_updated.items()],
+    }
+    return Response(207, orjson.dumps(body))
+
+
+ROUTES: list[Route] = [
+    ("POST", "/ngsi-ld/v1/entities", create_entity),
+    ("GET", "/ngsi-ld/v1/entities", query_entities),
+    ("DELETE", "/ngsi-ld/v1/entities", purge_entities),
+    ("GET", "/ngsi-ld/v1/entities/{entityId}", retrieve_entity),
+    ("PUT", "/ngsi-ld/v1/entities/{entityId}", replace_entity),
+    ("PATCH", "/ngsi-ld/v1/entities/{entityId}", merge_entity),
+    ("DELETE", "/ngsi-ld/v1/entities/{entityId}", delete_entity),
+    ("POST", "/ngsi-ld/v1/entities/{entityId}/attrs", append_attributes),
+    ("PATCH", "/ngsi-ld/v1/entities/{entityId}/attrs", update_attributes),
+    ("PATCH", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", partial_update_attribute),
+    ("PUT", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", replace_attribute),
+    ("DELETE", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", delete_attribute),
+]

@@ -1,0 +1,191 @@
+"""Read a query for entities from URL parameters or from a Query document (GS CIM 009, 5.2.23, 6.4.3.2, 6.23)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+
+from hiroba.kernel.api.http import Request
+from hiroba.kernel.api.negotiation import ids_of, names, page_of
+from hiroba.kernel.broker.broker import Broker
+from hiroba.kernel.model.context import Context
+from hiroba.kernel.model.entity import LOCATION
+from hiroba.kernel.model.errors import BadRequestData, InvalidRequest
+from hiroba.kernel.model.ids import check_uri
+from hiroba.kernel.query.geo import parse_geo
+from hiroba.kernel.query.ordering import parse_order
+from hiroba.kernel.query.q import parse_q
+from hiroba.kernel.query.scopes import parse_scope
+from hiroba.kernel.query.tree import GeoQuery, TypeOr, TypeQuery
+from hiroba.kernel.query.types import parse_types
+from hiroba.kernel.store.port import EntityQuery
+
+TEXTS: Final = (
+    "q",
+    "scopeQ",
+    "lang",
+    "expandValues",
+    "jsonKeys",
+    "geometryProperty",
+    "joinLevel",
+    "join",
+    "orderBy",
+)
+
+
+def types_of(query: dict[str, str], context: Context) -> TypeQuery | None:
+    """Return the type selection of the `type` parameter, or None; `*` selects every type."""
+    text = query.get("type")
+    if text is None or text == "*":
+        return None
+    return parse_types(text, context.expand_name)
+
+
+def geo_of(query: dict[str, str], context: Context) -> GeoQuery | None:
+    """Return the geo-query of the parameters, or None; its three parts come together (4.10)."""
+    parts = [query.get(name) for name in ("georel", "geometry", "coordinates")]
+    if parts == [None, None, None]:
+        return None
+    georel, geometry, coordinates = parts
+    if georel is None or geometry is None or coordinates is None:
+        lacking = ", ".join(
+            name for name, part in zip(("georel", "geometry", "coordinates"), parts, strict=True) if part is None
+        )
+        raise BadRequestData(f"The geo-query lacks {lacking}; georel, geometry and coordinates belong together.")
+    named = query.get("geoproperty")
+    return parse_geo(georel, geometry, coordinates, context.expand_name(named) if named else LOCATION)
+
+
+def entity_query(broker: Broker, query: dict[str, str], context: Context) -> EntityQuery:
+    """Return the query that URL parameters describe; raises BadRequestData naming the parameter at fault."""
+    limit, offset, count = page_of(broker, query)
+    q, scope, order = query.get("q"), query.get("scopeQ"), query.get("orderBy")
+    return EntityQuery(
+        ids=ids_of(query),
+        id_pattern=query.get("idPattern"),
+        types=types_of(query, context),
+        attrs=names(query, "attrs", context),
+        q=parse_q(q, context.expand_name) if q is not None else None,
+        scope=parse_scope(scope) if scope is not None else None,
+        geo=geo_of(query, context),
+        order=parse_order(order, context.expand_name) if order else (),
+        limit=limit,
+        offset=offset,
+        count=count,
+    )
+
+
+def is_local(query: dict[str, str]) -> bool:
+    """Tell whether the query is for this broker alone, in which case it may be as wide as it likes."""
+    return query.get("local") == "true" or query.get("type") == "*"
+
+
+async def document_parameters(request: Request, body: dict[str, Any]) -> dict[str, str]:
+    """Return a Query document (5.2.23) as the URL parameters that say the same; entity selectors stay aside.
+
+    Raises BadRequestData for a member of the wrong type.
+    """
+    if body.get("type") != "Query":
+        raise BadRequestData(f"type is {body.get('type')!r}; a query has the type 'Query'.")
+    found = dict(request.query)
+    for name in TEXTS:
+        if name in body:
+            found[name] = _text(body, name)
+    for name in ("attrs", "pick", "omit", "datasetId"):
+        if name in body:
+            found[name] = _list(body, name)
+    geo = body.get("geoQ")
+    if geo is not None:
+        if not isinstance(geo, dict):
+            raise BadRequestData("geoQ is not an object.")
+        for name in ("georel", "geometry", "geoproperty"):
+            if name in geo:
+                found[name] = _text(geo, name)
+        coordinates = geo.get("coordinates")
+        if coordinates is not None:
+            found["coordinates"] = coordinates if isinstance(coordinates, str) else orjson.dumps(coordinates).decode()
+    temporal = body.get("temporalQ")
+    if temporal is not None:
+        if not isinstance(temporal, dict):
+            raise BadRequestData("temporalQ is not an object.")
+        for name in ("timerel", "timeAt", "endTimeAt", "timeproperty", "aggrPeriodDuration"):
+            if name in temporal:
+                found[name] = _text(temporal, name)
+        if "lastN" in temporal:
+            found["lastN"] = str(temporal["lastN"])
+        if "aggrMethods" in temporal:
+            found["aggrMethods"] = _list(temporal, "aggrMethods")
+    return found
+
+
+def selectors_of(body: dict[str, Any], context: Context) -> list[tuple[tuple[str, ...] | None, str | None, TypeQuery | None]]:
+    """Return the entity selectors of a Query document: (ids, id pattern, types) each (5.2.33)."""
+    selectors = body.get("entities")
+    if selectors is None:
+        return []
+    if not isinstance(selectors, list) or not selectors:
+        raise BadRequestData("entities is not an array with at least one entity selector.")
+    found = []
+    for selector in selectors:
+        if not isinstance(selector, dict):
+            raise BadRequestData("An item of entities is not an object.")
+        types = selector.get("type")
+        if types is not None and not isinstance(types, str):
+            raise BadRequestData("The type of an entity selector is not a text.")
+        found.append(
+            (
+                _selected_ids(selector),
+                _text(selector, "idPattern") if "idPattern" in selector else None,
+                parse_types(types, context.expand_name) if types and types != "*" else None,
+            )
+        )
+    return found
+
+
+def _selected_ids(selector: dict[str, Any]) -> tuple[str, ...] | None:
+    ids = selector.get("id")
+    if ids is None:
+        return None
+    listed = [ids] if isinstance(ids, str) else ids
+    if not isinstance(listed, list) or not all(isinstance(id, str) for id in listed):
+        raise BadRequestData("The id of an entity selector is neither a URI nor an array of URIs.")
+    for id in listed:
+        check_uri(id, "id")
+    return tuple(listed)
+
+
+def any_of(types: list[TypeQuery | None]) -> TypeQuery | None:
+    """Return the selection of entities that one of these selections chooses; None chooses all."""
+    if not types or any(one is None for one in types):
+        return None
+    parts = tuple(one for one in types if one is not None)
+    return parts[0] if len(parts) == 1 else TypeOr(parts)
+
+
+def _text(body: dict[str, Any], name: str) -> str:
+    value = body[name]
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise BadRequestData(f"{name} is not a text.")
+    return str(value)
+
+
+def _list(body: dict[str, Any], name: str) -> str:
+    value = body[name]
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+        raise BadRequestData(f"{name} is not an array of texts.")
+    return ",".join(value)
+
+
+def positive(query: dict[str, str], name: str) -> int | None:
+    """Return a parameter that is a positive whole number, or None; raises InvalidRequest otherwise."""
+    text = query.get(name)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise InvalidRequest(f"{name} is {text!r}; give a whole number of at least 1.")
+    return int(text)
+
+

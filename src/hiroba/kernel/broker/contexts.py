@@ -1,0 +1,235 @@
+"""Resolve, store and serve JSON-LD contexts (GS CIM 009, 5.13 and 6.3.5); the core contexts need no network."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+
+from hiroba.kernel.model.context import CORE, Context, builtin_documents, compile_context, needed_urls
+from hiroba.kernel.model.errors import BadRequestData, LdContextNotAvailable, ResourceNotFound
+from hiroba.kernel.model.ids import new_urn
+from hiroba.kernel.model.instants import format_instant, now
+from hiroba.kernel.store.port import Store, TenantStore
+
+FETCH_SECONDS: Final = 4.0
+FETCH_BYTES: Final = 2 * 1024 * 1024
+FAILURE_SECONDS: Final = 10.0
+MAX_DOCUMENTS: Final = 32
+MAX_COMPILED: Final = 1000
+SERVED_UNDER: Final = "/ngsi-ld/v1/jsonldContexts/"
+RECORDS: Final = "context"
+
+
+@dataclass(slots=True)
+class Served:
+    """A context that this broker keeps: `kind` is Hosted, Cached or ImplicitlyCreated (5.13.1)."""
+
+    local_id: str
+    url: str
+    kind: str
+    body: dict[str, Any]
+    created_at: str
+    last_usage: str | None = None
+    hits: int = 0
+
+    def details(self) -> dict[str, Any]:
+        """Return the metadata that the standard lists for a context."""
+        told = {"URL": self.url, "localId": self.local_id, "kind": self.kind, "timestamp": self.created_at}
+        if self.last_usage:
+            told["lastUsage"] = self.last_usage
+        return told | {"numberOfHits": self.hits}
+
+
+class Contexts:
+    """The contexts known to this broker, compiled once each.
+
+    `base_url` is where others reach this broker; contexts stored here are named by it. Records live with the default
+    tenant, since the standard's context operations know no tenants.
+    """
+
+    def __init__(self, store: Store, *, base_url: str) -> None:
+        self._store = store
+        self._base = base_url.rstrip("/")
+        self._builtin = builtin_documents()
+        self._served: dict[str, Served] = {}
+        self._by_url: dict[str, Served] = {}
+        self._compiled: dict[bytes, Context] = {}
+        self._failed: dict[str, tuple[float, str]] = {}
+        self._fetching: dict[str, asyncio.Task[dict[str, Any]]] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Read the stored contexts."""
+        for local_id, body in await (await self._home()).records(RECORDS):
+            self._keep(Served(local_id, body["url"], body["kind"], body["body"], body["created"]))
+
+    async def close(self) -> None:
+        """End fetches under way and the client session."""
+        for task in list(self._fetching.values()):
+            task.cancel()
+        if self._session is not None:
+            await self._session.close()
+
+    async def resolve(self, value: Any) -> Context:
+        """Return the compiled context of a URL, an inline context, a list of them, or None for the core context.
+
+        Raises LdContextNotAvailable within 5 s when a remote one cannot be had, BadRequestData for one that is none.
+        """
+        if value is None or value == []:
+            return CORE
+        try:
+            key = orjson.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise BadRequestData(f"The @context cannot be read: {error}") from error
+        found = self._compiled.get(key)
+        if found is None:
+            documents = await self._gather(value)
+            found = compile_context(value, documents)
+            if len(self._compiled) >= MAX_COMPILED:
+                self._compiled.pop(next(iter(self._compiled)))
+            self._compiled[key] = found
+        if isinstance(value, str):
+            self._count(value)
+        return found
+
+    async def address(self, value: Any) -> str:
+        """Return a URL under which this context can be had, storing an inline one (ImplicitlyCreated) for it."""
+        if isinstance(value, str):
+            return value
+        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+            return str(value[0])
+        for served in self._served.values():
+            if served.kind == "ImplicitlyCreated" and served.body["@context"] == value:
+                return served.url
+        return await self.add(value, kind="ImplicitlyCreated")
+
+    async def add(self, value: Any, *, kind: str = "Hosted") -> str:
+        """Store a context and return its URL; raises BadRequestData when it does not compile (5.13.2)."""
+        await self.resolve(value)
+        local_id = new_urn("Context")
+        served = Served(local_id, self._base + SERVED_UNDER + local_id, kind, {"@context": value}, _now())
+        await self._write(served)
+        return served.url
+
+    def listed(self, kind: str | None = None) -> list[Served]:
+        """Return the contexts kept, of one kind or all (5.13.3)."""
+        return [served for served in self._served.values() if kind is None or served.kind == kind]
+
+    def served(self, name: str) -> Served:
+        """Return a kept context by its local id or URL (5.13.4); raises ResourceNotFound."""
+        found = self._served.get(name) or self._by_url.get(name)
+        if found is None:
+            raise ResourceNotFound(f"No @context is kept under {name!r}.")
+        return found
+
+    async def remove(self, name: str, *, reload: bool = False) -> None:
+        """Forget a context, or with `reload` fetch a cached one anew (5.13.5)."""
+        served = self.served(name)
+        if reload:
+            if served.kind != "Cached":
+                raise BadRequestData(f"Only a cached @context can be reloaded; {name!r} is {served.kind}.")
+            fresh = await self._fetch(served.url)
+            await self._write(Served(served.local_id, served.url, "Cached", fresh, _now()))
+        else:
+            del self._served[served.local_id]
+            self._by_url.pop(served.url, None)
+            await (await self._home()).keep_record(RECORDS, served.local_id, None)
+        self._compiled.clear()
+
+    async def _gather(self, value: Any) -> Mapping[str, Any]:
+        """Return every document that the context refers to, directly or through others."""
+        documents: dict[str, Any] = {}
+        wanted = list(needed_urls(value))
+        while wanted:
+            url = wanted.pop()
+            if url in documents:
+                continue
+            if len(documents) >= MAX_DOCUMENTS:
+                raise LdContextNotAvailable(f"The @context refers to more than {MAX_DOCUMENTS} documents.")
+            documents[url] = await self._document(url)
+            wanted.extend(needed_urls(documents[url].get("@context")))
+        return documents
+
+    async def _document(self, url: str) -> dict[str, Any]:
+        builtin = self._builtin.get(url)
+        if builtin is not None:
+            return builtin
+        served = self._by_url.get(url) or self._own(url)
+        if served is not None:
+            return served.body
+        document = await self._fetch(url)
+        await self._write(Served(new_urn("Context"), url, "Cached", document, _now()))
+        return document
+
+    def _own(self, url: str) -> Served | None:
+        """Find a context of this broker however the host was spelled, so that it never asks itself."""
+        path = urlsplit(url).path
+        if not path.startswith(SERVED_UNDER):
+            return None
+        return self._served.get(path[len(SERVED_UNDER) :])
+
+    async def _fetch(self, url: str) -> dict[str, Any]:
+        """Fetch a document once for all who wait for it; a failure is remembered for a few seconds."""
+        failed = self._failed.get(url)
+        if failed and time.monotonic() - failed[0] < FAILURE_SECONDS:
+            raise LdContextNotAvailable(failed[1])
+        task = self._fetching.get(url)
+        if task is None:
+            task = asyncio.create_task(self._download(url))
+            self._fetching[url] = task
+            task.add_done_callback(lambda _: self._fetching.pop(url, None))
+        return await asyncio.shield(task)
+
+    async def _download(self, url: str) -> dict[str, Any]:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise LdContextNotAvailable(f"The @context {url!r} is not an http or https address.")
+        if self._session is None:
+            self._session = aiohttp.ClientSession(headers={"Accept": "application/ld+json, application/json"})
+        try:
+            async with asyncio.timeout(FETCH_SECONDS), self._session.get(url, max_redirects=3) as answer:
+                if answer.status != 200:
+                    raise LdContextNotAvailable(f"The @context {url} answered {answer.status}.")
+                data = await answer.content.read(FETCH_BYTES)
+                if not answer.content.at_eof():
+                    raise LdContextNotAvailable(f"The @context {url} is larger than {FETCH_BYTES} bytes.")
+            document = orjson.loads(data)
+            if not isinstance(document, dict) or "@context" not in document:
+                raise LdContextNotAvailable(f"The document at {url} has no @context member.")
+        except LdContextNotAvailable as error:
+            self._failed[url] = (time.monotonic(), error.detail)
+            raise
+        except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
+            reason = str(error) or f"no answer within {FETCH_SECONDS:g} s"
+            detail = f"The @context {url} could not be fetched: {reason}."
+            self._failed[url] = (time.monotonic(), detail)
+            raise LdContextNotAvailable(detail) from error
+        return {"@context": document["@context"]}
+
+    def _count(self, url: str) -> None:
+        served = self._by_url.get(url)
+        if served is not None:
+            served.hits += 1
+            served.last_usage = _now()
+
+    async def _write(self, served: Served) -> None:
+        record = {"url": served.url, "kind": served.kind, "body": served.body, "created": served.created_at}
+        await (await self._home()).keep_record(RECORDS, served.local_id, record)
+        self._keep(served)
+
+    def _keep(self, served: Served) -> None:
+        self._served[served.local_id] = served
+        self._by_url[served.url] = served
+
+    async def _home(self) -> TenantStore:
+        return await self._store.tenant("")
+
+
+def _now() -> str:
+    return format_instant(now())
