@@ -1,0 +1,1 @@
+"""The benchmark: every figure as a ratio to a ceiling measured in the same run."""

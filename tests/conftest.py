@@ -1,0 +1,105 @@
+"""What tests share: the folder of real open data, and a real server of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def open_data() -> Path:
+    """Return the folder of real open data named by HIROBA_TEST_DATA; skips loudly without it."""
+    folder = Path(os.environ.get("HIROBA_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no open data at {folder}: set HIROBA_TEST_DATA to test with real files")
+    return folder
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Running:
+    """A server process of a test's own."""
+
+    process: subprocess.Popen[str]
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """Return the server's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End the server and return its exit code; SIGKILL after ten seconds of grace."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        return self.process.returncode
+
+
+def start(folder: Path, *arguments: str, port: int | None = None, wait: float = 30) -> Running:
+    """Start `hiroba serve` and return it once it answers; raises AssertionError with its log when it does not."""
+    port = port or free_port()
+    log = folder / f"server-{port}.log"
+    command = [sys.executable, "-m", "hiroba.cli.main", "serve", "--port", str(port), *arguments]
+    environment = {**os.environ, "PYTHONWARNINGS": "default"}
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=out, stderr=subprocess.STDOUT, text=True, env=environment
+        )
+    deadline = time.monotonic() + wait
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+                return Running(process, port, log)
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    process.kill()
+    process.wait()
+    raise AssertionError(f"the server did not answer on port {port}:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Run one server with an in-memory store for a module's tests; give each test a tenant of its own."""
+    running = start(tmp_path_factory.mktemp("server"), "--store", ":memory:")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Return a function that starts servers in the test's folder; they end with the test."""
+    started: list[Running] = []
+
+    def begin(*arguments: str, port: int | None = None) -> Running:
+        running = start(tmp_path, *arguments, port=port)
+        started.append(running)
+        return running
+
+    yield begin
+    for running in started:
+        running.stop()
