@@ -1,0 +1,196 @@
+"""Keep the index of names, and the versions of the map's layers, in step with the change log."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from hiroba.apps.map.places import WATCHED, entity_place
+from hiroba.apps.map.search import Index
+from hiroba.sdk import App, Backoff, Changed, City, LogOnce, errors
+
+_PAGE: Final = 1000
+_FLUSH_EVERY: Final = 0.1
+_NEW_TENANTS_EVERY: Final = 1.0
+_PICK: Final = ("id", "type", *sorted(WATCHED))
+
+
+@dataclass
+class _Followed:
+    """How far one tenant's changes were read, and what they touched since the index was last written."""
+
+    seen: int
+    base: int
+    versions: dict[str, int] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    grown: asyncio.Condition = field(default_factory=asyncio.Condition)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def note(self, change: Changed) -> None:
+        self.seen = change.seq
+        if change.op == "updated" and change.attrs and WATCHED.isdisjoint(change.attrs):
+            return
+        self.touched.add(change.id)
+        for kind in change.types:
+            self.versions[kind] = change.seq
+
+
+class Gazetteer:
+    """Follow all tenants; how far each was read is kept in the index itself, beside what it holds.
+
+    A tenant whose index is new, or knows more than the change log (a restored backup), is read afresh.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._index: Index | None = None
+        self._tenants: dict[str, _Followed] = {}
+        self._shapes: dict[str, dict[str, dict[str, int]]] = {}
+
+    @property
+    def index(self) -> Index:
+        """Return the index; there is one between `open` and `close`."""
+        if self._index is None:
+            raise errors.StoreUnavailable("the map's index of names is not open")
+        return self._index
+
+    async def open(self) -> None:
+        """Open the index."""
+        self._index = await asyncio.to_thread(Index, self._app.data_dir / "places.db")
+
+    async def close(self) -> None:
+        """Let the index go."""
+        if self._index is not None:
+            await asyncio.to_thread(self._index.close)
+            self._index = None
+
+    async def follow(self) -> None:
+        """Follow all tenants, also those that appear later, until cancelled."""
+        following: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                for tenant in await self._app.tenants():
+                    if tenant not in following:
+                        following[tenant] = asyncio.create_task(self._keep_following(tenant))
+                await asyncio.sleep(_NEW_TENANTS_EVERY)
+        finally:
+            for task in following.values():
+                task.cancel()
+            await asyncio.gather(*following.values(), return_exceptions=True)
+            self._tenants.clear()
+
+    async def _keep_following(self, tenant: str) -> None:
+        pause, complaint = Backoff(), LogOnce(self._app.log, f"following {tenant or 'the default tenant'}")
+        while True:
+            try:
+                await self._follow(tenant)
+                pause.reset()
+            except errors.CityError as error:
+                complaint.problem(error)
+            await pause.wait()
+
+    async def _follow(self, tenant: str) -> None:
+        city = self._app.city(tenant)
+        seq, last = await asyncio.to_thread(self.index.progress, tenant), await city.last_seq()
+        if seq is None or seq > last:
+            await self._read_all(city, last)
+            seq = last
+        followed = self._tenants[tenant] = _Followed(seen=seq, base=max(seq, last))
+        writer = asyncio.create_task(self._keep_writing(city, followed))
+        try:
+            async for change in city.changes(after=seq):
+                followed.note(change)
+                async with followed.grown:
+                    followed.grown.notify_all()
+        finally:
+            self._tenants.pop(tenant, None)
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    async def _read_all(self, city: City, seq: int) -> None:
+        began = time.monotonic()
+        await asyncio.to_thread(self.index.forget, city.tenant)
+        offset = 0
+        while True:
+            page = (await city.entities(pick=_PICK, limit=_PAGE, offset=offset)).entities
+            places = [entity_place(entity) for entity in page]
+            await asyncio.to_thread(self.index.write, city.tenant, places, seq=None)
+            self._shapes.pop(city.tenant, None)
+            offset += len(page)
+            if len(page) < _PAGE:
+                break
+        await asyncio.to_thread(self.index.write, city.tenant, [], seq=seq)
+        if offset:
+            self._app.log.info("%d places were read in %.1f s", offset, time.monotonic() - began)
+
+    async def _keep_writing(self, city: City, followed: _Followed) -> None:
+        complaint = LogOnce(self._app.log, "keeping the index of names")
+        while True:
+            await asyncio.sleep(_FLUSH_EVERY)
+            try:
+                await self._write(city, followed)
+                complaint.fine()
+            except errors.CityError as error:
+                complaint.problem(error)
+
+    async def _write(self, city: City, followed: _Followed) -> None:
+        """Bring the index up to what was seen; ids are read as they are now, in any order."""
+        async with followed.writing:
+            ids, seq = sorted(followed.touched), followed.seen
+            followed.touched = set()
+            try:
+                for start in range(0, len(ids), _PAGE):
+                    part = ids[start : start + _PAGE]
+                    page = (await city.entities(ids=part, pick=_PICK, limit=_PAGE)).entities
+                    places = [entity_place(entity) for entity in page]
+                    gone = set(part).difference(place.id for place in places)
+                    await asyncio.to_thread(self.index.write, city.tenant, places, gone, seq=None)
+                    self._shapes.pop(city.tenant, None)
+                if await asyncio.to_thread(self.index.progress, city.tenant) != seq:
+                    await asyncio.to_thread(self.index.write, city.tenant, [], seq=seq)
+            except BaseException:
+                followed.touched.update(ids)
+                raise
+
+    async def version(self, city: City, types: Sequence[str], *, patience: float = 0.2) -> int | None:
+        """Return the `seq` that last changed these types on the map; None when it cannot be told yet.
+
+        Waits up to `patience` seconds for the reader to have seen what is committed now.
+        """
+        followed = self._tenants.get(city.tenant)
+        if followed is None:
+            return None
+        if not await self._caught_up(city, followed, patience):
+            return None
+        return max(followed.versions.get(kind, followed.base) for kind in types)
+
+    @staticmethod
+    async def _caught_up(city: City, followed: _Followed, patience: float) -> bool:
+        target = await city.last_seq()
+        if followed.seen >= target:
+            return True
+        try:
+            async with asyncio.timeout(patience), followed.grown:
+                await followed.grown.wait_for(lambda: followed.seen >= target)
+        except TimeoutError:
+            return False
+        return True
+
+    async def settle(self, city: City) -> None:
+        """Bring the index up to what is committed now, as far as that goes quickly."""
+        followed = self._tenants.get(city.tenant)
+        if followed is not None:
+            await self._caught_up(city, followed, 0.2)
+            if followed.touched:
+                await self._write(city, followed)
+
+    async def shapes(self, city: City) -> dict[str, dict[str, int]]:
+        """Return type → shape → how many places, as they are committed now."""
+        await self.settle(city)
+        known = self._shapes.get(city.tenant)
+        if known is None:
+            known = self._shapes[city.tenant] = await asyncio.to_thread(self.index.shapes, city.tenant)
+        return known
