@@ -6,21 +6,37 @@ Every node is immutable and comparable, so that a tree can be a key and two spel
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
+
+ENTITY_MEMBERS: Final = frozenset(
+    {"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"}
+)
+"""First names of a path that mean the entity's own members."""
+
+TIME_MEMBERS: Final = frozenset({"observedAt", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})
+"""Members that always hold a point in time."""
+
+INSTANCE_MEMBERS: Final = TIME_MEMBERS | {
+    "type", "value", "object", "objectType", "objectList", "languageMap", "vocab", "json", "valueList",
+    "unitCode", "datasetId", "instanceId",
+}  # fmt: skip
+"""Last names of a path that mean a member of the attribute's instance rather than a sub-attribute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
     """Point at a value of an entity: `attr.sub.sub[key.key]` (GS CIM 009, 4.9).
 
-    `attr` is an IRI, or one of `id`, `type`, `scope`, `createdAt`, `modifiedAt` for the entity's own members.
-    `sub` are sub-attribute IRIs, or core members of an instance (`observedAt`, `unitCode`, `datasetId`, …).
-    `trail` are the expanded keys inside a compound value; for a LanguageProperty its one key is the language.
+    `attr` is an IRI, or one of `ENTITY_MEMBERS` for the entity's own members. `sub` are sub-attribute IRIs,
+    or one of `INSTANCE_MEMBERS` (then the last). `trail` are the expanded keys inside a compound value.
+    `keys` are the same keys as written, needed for languages of a LanguageProperty (`*`: any) and for JSON
+    and GeoJSON values; empty when they do not differ from `trail`.
     """
 
     attr: str
     sub: tuple[str, ...] = ()
     trail: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +54,14 @@ class Exists:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Compare:
     """Compare the value at a path; with `==` and `!=` there may be several values or ranges.
 
     `op` is one of `==  !=  <  <=  >  >=  ~=  !~=`; for the last two `values` holds one pattern text.
-    Values are str, int, float, bool or `Range`; `uri` is true for a bare URI (matches `object` and `vocab` too);
-    `instant` is true for dates, times and date-times, which compare as points in time.
+    Values are str (also for a URI, quoted or bare), int, float, bool or `Range`; `instant` is true when all
+    of them are texts of dates, times or date-times, which compare as points in time. `true` is not equal to
+    `1` here.
     """
 
     path: Path
@@ -52,19 +69,28 @@ class Compare:
     values: tuple[Any, ...]
     instant: bool = False
 
+    def _identity(self) -> tuple[Any, ...]:
+        return self.path, self.op, self.values, self.instant, tuple(isinstance(v, bool) for v in self.values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Compare) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
 
 @dataclass(frozen=True, slots=True)
 class And:
     """Ask for all of the parts."""
 
-    parts: tuple["Query", ...]
+    parts: tuple[Query, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
     """Ask for at least one of the parts."""
 
-    parts: tuple["Query", ...]
+    parts: tuple[Query, ...]
 
 
 Query: TypeAlias = Exists | Compare | And | Or
@@ -81,14 +107,14 @@ class TypeIs:
 class TypeAnd:
     """Ask for all of the parts of a type selection."""
 
-    parts: tuple["TypeQuery", ...]
+    parts: tuple[TypeQuery, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TypeOr:
     """Ask for at least one of the parts of a type selection."""
 
-    parts: tuple["TypeQuery", ...]
+    parts: tuple[TypeQuery, ...]
 
 
 TypeQuery: TypeAlias = TypeIs | TypeAnd | TypeOr
@@ -106,14 +132,14 @@ class ScopeIs:
 class ScopeAnd:
     """Ask for all of the parts of a scope query."""
 
-    parts: tuple["ScopeQuery", ...]
+    parts: tuple[ScopeQuery, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeOr:
     """Ask for at least one of the parts of a scope query."""
 
-    parts: tuple["ScopeQuery", ...]
+    parts: tuple[ScopeQuery, ...]
 
 
 ScopeQuery: TypeAlias = ScopeIs | ScopeAnd | ScopeOr
@@ -123,8 +149,8 @@ ScopeQuery: TypeAlias = ScopeIs | ScopeAnd | ScopeOr
 class GeoQuery:
     """Relate a GeoProperty of an entity to a reference geometry (GS CIM 009, 4.10).
 
-    `georel` is one of `near within contains overlaps intersects equals disjoint`; distances are metres and belong
-    to `near`. `geometry` is a GeoJSON type name, `coordinates` its nested tuples (lon, lat).
+    `georel` is one of `near within contains overlaps intersects equals disjoint`; distances are metres and
+    belong to `near`. `geometry` is a GeoJSON type name, `coordinates` its nested tuples (lon, lat).
     """
 
     georel: str

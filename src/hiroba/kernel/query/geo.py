@@ -1,0 +1,247 @@
+"""Parses and evaluates geographic queries (GS CIM 009, 4.10).
+
+Relations are those of the plane of longitude and latitude, as in GeoJSON; `near` measures on the WGS84
+ellipsoid.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from hiroba.kernel.model.entity import Entity
+from hiroba.kernel.model.errors import BadRequestData, TooComplexQuery
+from hiroba.kernel.query.distance import metres_between, points_within
+from hiroba.kernel.query.tree import GeoQuery
+
+GEORELS: Final = ("near", "within", "contains", "overlaps", "intersects", "equals", "disjoint")
+MAX_BYTES: Final = 1 << 20
+MAX_POSITIONS: Final = 20_000
+
+_DISTANCE: Final = re.compile(r"(minDistance|maxDistance)==([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)")
+_DEPTHS: Final = {
+    "Point": 0,
+    "MultiPoint": 1,
+    "LineString": 1,
+    "MultiLineString": 2,
+    "Polygon": 2,
+    "MultiPolygon": 3,
+}
+_SHORTEST: Final = {"LineString": 2, "MultiLineString": 2, "Polygon": 4, "MultiPolygon": 4}
+
+_Relation = Callable[[BaseGeometry], bool]
+
+
+def parse_geo(georel: str, geometry: str, coordinates: Any, geoproperty: str) -> GeoQuery:
+    """Return the query of these parameters; `coordinates` is JSON text or read, `geoproperty` an IRI.
+
+    Altitudes are dropped. Raises BadRequestData naming the parameter and the place in it, TooComplexQuery
+    for more than 20,000 positions.
+    """
+    relation, low, high = _parse_georel(georel)
+    if geometry not in _DEPTHS:
+        raise BadRequestData(f"geometry: expected one of {', '.join(_DEPTHS)}, found {str(geometry)[:40]!r}")
+    query = GeoQuery(relation, geometry, _parse_coordinates(geometry, coordinates), geoproperty, low, high)
+    shape = reference_shape(query)
+    if not shape.is_valid:
+        raise BadRequestData(f"coordinates: not a valid {geometry}: {shapely.is_valid_reason(shape)}")
+    return query
+
+
+def _parse_georel(text: str) -> tuple[str, float | None, float | None]:
+    if not isinstance(text, str):
+        raise BadRequestData(f"georel: expected a text, found {type(text).__name__}")
+    relation, *modifiers = (part.strip() for part in text.split(";"))
+    if relation not in GEORELS:
+        raise BadRequestData(f"georel: expected one of {', '.join(GEORELS)}, found {relation[:40]!r}")
+    if relation != "near" and modifiers:
+        raise BadRequestData(f"georel: expected nothing after '{relation}', found {modifiers[0][:40]!r}")
+    bounds: dict[str, float] = {}
+    for modifier in modifiers:
+        found = _DISTANCE.fullmatch(modifier)
+        metres = float(found[2]) if found else 0.0
+        if found is None or found[1] in bounds or not 0 < metres < float("inf"):
+            raise BadRequestData(
+                "georel: expected maxDistance==metres or minDistance==metres (a number above 0) once each "
+                f"after 'near;', found {modifier[:40]!r}"
+            )
+        bounds[found[1]] = metres
+    if relation == "near" and not bounds:
+        raise BadRequestData("georel: expected ';maxDistance==' or ';minDistance==' and metres after 'near'")
+    return relation, bounds.get("minDistance"), bounds.get("maxDistance")
+
+
+def _parse_coordinates(geometry: str, coordinates: Any) -> Any:
+    if isinstance(coordinates, (str, bytes)):
+        if len(coordinates) > MAX_BYTES:
+            raise TooComplexQuery(f"coordinates: more than {MAX_BYTES} characters")
+        try:
+            coordinates = orjson.loads(coordinates)
+        except (orjson.JSONDecodeError, UnicodeEncodeError) as error:
+            raise BadRequestData(f"coordinates: expected JSON, {error}") from error
+    count = [0]
+    return _nested(coordinates, geometry, _DEPTHS[geometry], "coordinates", count)
+
+
+def _nested(value: Any, geometry: str, depth: int, place: str, count: list[int]) -> Any:
+    if depth == 0:
+        count[0] += 1
+        if count[0] > MAX_POSITIONS:
+            raise TooComplexQuery(f"coordinates: more than {MAX_POSITIONS} positions")
+        return _position(value, place)
+    if not isinstance(value, (list, tuple)) or not value:
+        raise BadRequestData(f"{place}: expected an array {depth} deep of positions for a {geometry}")
+    nested = tuple(
+        _nested(item, geometry, depth - 1, f"{place}[{index}]", count) for index, item in enumerate(value)
+    )
+    if depth == 1 and len(nested) < _SHORTEST.get(geometry, 1):
+        raise BadRequestData(
+            f"{place}: expected at least {_SHORTEST[geometry]} positions, found {len(nested)}"
+        )
+    if depth == 1 and geometry.endswith("Polygon") and nested[0] != nested[-1]:
+        raise BadRequestData(f"{place}: expected a closed ring, its last position equal to its first")
+    return nested
+
+
+def _position(value: Any, place: str) -> tuple[float, float]:
+    if (
+        not isinstance(value, (list, tuple))
+        or len(value) not in (2, 3)
+        or any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in value)
+    ):
+        raise BadRequestData(f"{place}: expected a position [longitude, latitude]")
+    longitude, latitude = value[0], value[1]
+    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+        raise BadRequestData(
+            f"{place}: expected a longitude of -180 to 180 and a latitude of -90 to 90, "
+            f"found [{longitude}, {latitude}]"
+        )
+    return float(longitude), float(latitude)
+
+
+@lru_cache(maxsize=512)
+def reference_shape(query: GeoQuery) -> BaseGeometry:
+    """Return the prepared reference geometry of a query; raises BadRequestData when it cannot be built."""
+    geojson = {"type": query.geometry, "coordinates": query.coordinates}
+    try:
+        shape: BaseGeometry = shapely.from_geojson(orjson.dumps(geojson))
+    except shapely.errors.GEOSException as error:
+        raise BadRequestData(f"coordinates: not a {query.geometry}: {error}") from error
+    shapely.prepare(shape)
+    return shape
+
+
+@lru_cache(maxsize=4096)
+def _target_shape(geojson: bytes) -> BaseGeometry | None:
+    try:
+        shape: BaseGeometry = shapely.from_geojson(geojson)
+        if not shape.is_valid:
+            shape = shapely.make_valid(shape)
+    except shapely.errors.GEOSException:
+        return None
+    return None if shape.is_empty else shape
+
+
+def geo_matcher(query: GeoQuery) -> Callable[[Entity], bool]:
+    """Compile a geographic query to a function over entities; any instance that fits counts."""
+    name = query.geoproperty
+    relates = _relation(query)
+    relates_point = _point_relation(query)
+
+    def one(value: Any) -> bool:
+        if isinstance(value, str):
+            try:
+                value = orjson.loads(value)
+            except orjson.JSONDecodeError:
+                return False
+        if not isinstance(value, dict):
+            return False
+        point = _plain_point(value) if relates_point is not None else None
+        if point is not None and relates_point is not None:
+            return relates_point(*point)
+        shape = _shape_of(value)
+        return shape is not None and relates(shape)
+
+    def matches(entity: Entity) -> bool:
+        for instance in entity.get("attrs", {}).get(name, ()):  # noqa: SIM110  # as fast as can be
+            if one(instance.get("value")):
+                return True
+        return False
+
+    return matches
+
+
+def _plain_point(value: dict[str, Any]) -> tuple[float, float] | None:
+    position = value.get("coordinates")
+    if value.get("type") != "Point" or not isinstance(position, (list, tuple)) or len(position) < 2:
+        return None
+    x, y = position[0], position[1]
+    return (x, y) if isinstance(x, (int, float)) and isinstance(y, (int, float)) else None
+
+
+def _shape_of(value: dict[str, Any]) -> BaseGeometry | None:
+    if value.get("type") not in _DEPTHS:
+        return None
+    try:
+        return _target_shape(orjson.dumps({"type": value["type"], "coordinates": value.get("coordinates")}))
+    except orjson.JSONEncodeError:
+        return None
+
+
+def _point_relation(query: GeoQuery) -> Callable[[float, float], bool] | None:
+    """Return a quick test for target points, None when there is none for this relation."""
+    shape = reference_shape(query)
+    match query.georel:
+        case "within":
+            return lambda x, y: bool(shapely.contains_xy(shape, x, y))
+        case "intersects":
+            return lambda x, y: bool(shapely.intersects_xy(shape, x, y))
+        case "disjoint":
+            return lambda x, y: not shapely.intersects_xy(shape, x, y)
+        case "near" if query.geometry == "Point":
+            x0, y0 = query.coordinates
+            low, high = query.min_distance, query.max_distance
+
+            def near(x: float, y: float) -> bool:
+                if high is not None and not points_within(x0, y0, x, y, metres=high):
+                    return False
+                return low is None or not points_within(x0, y0, x, y, metres=low)
+
+            return near
+        case _:
+            return None
+
+
+def _relation(query: GeoQuery) -> _Relation:
+    shape = reference_shape(query)
+    if query.georel == "near":
+        low, high = query.min_distance, query.max_distance
+
+        def near(target: BaseGeometry) -> bool:
+            metres = metres_between(shape, target)
+            return (high is None or metres <= high) and (low is None or metres > low)
+
+        return near
+    # the prepared geometry comes first, hence the converse relation
+    predicate: Any = {
+        "within": shapely.contains,
+        "contains": shapely.within,
+        "overlaps": shapely.overlaps,
+        "intersects": shapely.intersects,
+        "equals": shapely.equals,
+        "disjoint": shapely.disjoint,
+    }[query.georel]
+
+    def relates(target: BaseGeometry) -> bool:
+        try:
+            return bool(predicate(shape, target))
+        except shapely.errors.GEOSException:  # no topology to be had from this target
+            return False
+
+    return relates
