@@ -1,7 +1,7 @@
 """A tenant of the broker as apps and agents see it, in the same process or over HTTP alike.
 
-Entities here are NGSI-LD as dictionaries, names compacted with the core context unless a `context` is given: normalized
-by default, plain values with `simplified`.
+Entities here are NGSI-LD as dictionaries, names compacted with the core context unless a `context` is given:
+normalized by default, plain values with `simplified`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import Any, Literal, Protocol
 
 Entity = dict[str, Any]
 Mode = Literal["create", "upsert", "update", "merge", "replace"]
-"""create: refuse what is there; upsert: create, or overwrite the given attributes and keep the others; update: the
-same for what is there only; merge: merge-patch; replace: create, or exchange the whole entity."""
+"""create: refuse what is there; upsert: create, or overwrite the given attributes and keep the others;
+update: the same for what is there only; merge: merge-patch; replace: create, or exchange the whole entity."""
 
 
 @dataclass(slots=True, frozen=True)
 class Area:
-    """A place to look in: `georel` and `geometry` as in NGSI-LD (`near;maxDistance==500`, a GeoJSON geometry)."""
+    """A place to look in: `georel` and `geometry` as in NGSI-LD (`near;maxDistance==500`, a GeoJSON
+    geometry)."""
 
     georel: str
     geometry: dict[str, Any]
@@ -50,10 +51,11 @@ class Written:
 
 @dataclass(slots=True, frozen=True)
 class Changed:
-    """One change of one entity: `op` is created, updated or deleted; `attrs` the changed attributes, None if deleted.
+    """One change of one entity: `op` is created, updated or deleted; `attrs` the changed attributes, None if
+    deleted.
 
-    `seq` counts up per tenant: give it back to `changes` to go on after it. `entity` is the whole entity, simplified
-    names, normalized; None when read from afar and not asked for.
+    `seq` counts up per tenant: give it back to `changes` to go on after it. `entity` is the whole entity,
+    simplified names, normalized; None when read from afar and not asked for.
     """
 
     seq: int
@@ -66,7 +68,8 @@ class Changed:
 
 @dataclass(slots=True, frozen=True)
 class Cell:
-    """Some entities close together on the map: their middle, how many, and the entity itself when it is one."""
+    """Some entities close together on the map: their middle, how many, and the entity itself when it is
+    one."""
 
     lon: float
     lat: float

@@ -60,6 +60,7 @@ class Manifest:
     owner: str = ""
     tier: str = "bronze"
     version: str = ""
+    layers: tuple[Mapping[str, Any], ...] = ()
 
 
 class Guest:
