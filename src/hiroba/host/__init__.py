@@ -1,0 +1,1 @@
+"""Finds what is installed, checks it, wires the concrete classes, starts and stops."""
