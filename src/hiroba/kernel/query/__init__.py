@@ -8,8 +8,10 @@ from hiroba.kernel.query.q import parse_q
 from hiroba.kernel.query.render import render_q
 from hiroba.kernel.query.selection import parse_scope, parse_types, scope_matcher, types_matcher
 from hiroba.kernel.query.temporal import parse_temporal, temporal_matcher
+from hiroba.kernel.query.tree import attributes_of
 
 __all__ = [
+    "attributes_of",
     "geo_bbox",
     "geo_boxes",
     "geo_matcher",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from hiroba.kernel.query.geo import reference_shape
+from hiroba.kernel.query.reference import reference_shape
 from hiroba.kernel.query.tree import GeoQuery
 
 Box = tuple[float, float, float, float]

@@ -17,7 +17,9 @@ from shapely.geometry.base import BaseGeometry
 
 from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.errors import BadRequestData, TooComplexQuery
+from hiroba.kernel.query.boxes import geo_boxes
 from hiroba.kernel.query.distance import metres_between, points_within
+from hiroba.kernel.query.reference import reference_shape
 from hiroba.kernel.query.tree import GeoQuery
 
 GEORELS: Final = ("near", "within", "contains", "overlaps", "intersects", "equals", "disjoint")
@@ -125,18 +127,6 @@ def _position(value: Any, place: str) -> tuple[float, float]:
     return float(longitude), float(latitude)
 
 
-@lru_cache(maxsize=512)
-def reference_shape(query: GeoQuery) -> BaseGeometry:
-    """Return the prepared reference geometry of a query; raises BadRequestData when it cannot be built."""
-    geojson = {"type": query.geometry, "coordinates": query.coordinates}
-    try:
-        shape: BaseGeometry = shapely.from_geojson(orjson.dumps(geojson))
-    except shapely.errors.GEOSException as error:
-        raise BadRequestData(f"coordinates: not a {query.geometry}: {error}") from error
-    shapely.prepare(shape)
-    return shape
-
-
 @lru_cache(maxsize=4096)
 def _target_shape(geojson: bytes) -> BaseGeometry | None:
     try:
@@ -221,13 +211,7 @@ def _point_relation(query: GeoQuery) -> Callable[[float, float], bool] | None:
 def _relation(query: GeoQuery) -> _Relation:
     shape = reference_shape(query)
     if query.georel == "near":
-        low, high = query.min_distance, query.max_distance
-
-        def near(target: BaseGeometry) -> bool:
-            metres = metres_between(shape, target)
-            return (high is None or metres <= high) and (low is None or metres > low)
-
-        return near
+        return _nearness(query, shape)
     # the prepared geometry comes first, hence the converse relation
     predicate: Any = {
         "within": shapely.contains,
@@ -245,3 +229,16 @@ def _relation(query: GeoQuery) -> _Relation:
             return False
 
     return relates
+
+
+def _nearness(query: GeoQuery, shape: BaseGeometry) -> _Relation:
+    low, high = query.min_distance, query.max_distance
+    boxes = [shapely.box(*box) for box in geo_boxes(query) or ()]
+
+    def near(target: BaseGeometry) -> bool:
+        if boxes and not any(shapely.intersects(box, target) for box in boxes):
+            return False
+        metres = metres_between(shape, target)
+        return (high is None or metres <= high) and (low is None or metres > low)
+
+    return near

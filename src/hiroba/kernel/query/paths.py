@@ -80,12 +80,19 @@ def instance_value(instance: Instance, keys: Sequence[tuple[str, str]] = ()) -> 
     if kind == "LanguageProperty":
         return _in_language(value, keys)
     if kind in ("Relationship", "ListRelationship"):
-        return MISSING if keys else Found(Kind.LINK, value)
+        return MISSING if keys else Found(Kind.LINK, _links(value))
     for expanded, written in keys:
         value = _step(value, written if kind in ("JsonProperty", "GeoProperty") else expanded, written)
         if value is MISSING:
             return MISSING
     return Found(Kind.PLAIN, value)
+
+
+def _links(value: Any) -> Any:
+    """Return the URI, or URIs, of a Relationship, also when each stands in an object of its own."""
+    if isinstance(value, list):
+        return [_links(item) for item in value]
+    return value.get("object", value.get("@id")) if isinstance(value, dict) else value
 
 
 def _core_value(instance: Instance, name: str, keys: Sequence[tuple[str, str]]) -> Any:
@@ -125,10 +132,5 @@ def _flat(values: Iterable[Any]) -> Iterable[Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return the value inside a typed one (`{"@type": …, "@value": …}`) and the URI inside an object."""
-    if isinstance(value, dict):
-        if "@value" in value:
-            return value["@value"]
-        if len(value) == 1:
-            return value.get("object", value.get("@id", value))
-    return value
+    """Return the value inside a typed one (`{"@type": "DateTime", "@value": …}`), any other as it is."""
+    return value["@value"] if isinstance(value, dict) and "@value" in value else value

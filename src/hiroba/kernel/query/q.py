@@ -179,7 +179,8 @@ class _Parser:
             return Exists(path)
         if operator in ("~=", "!~="):
             return Compare(path, operator, (self.pattern(),))
-        return self.comparison(path, operator, expands=path.attr == "type" or written in self.expand_values)
+        names = path.attr == "type" or path.sub[-1:] == ("objectType",) or written in self.expand_values
+        return self.comparison(path, operator, expands=names)
 
     def comparison(self, path: Path, operator: str, *, expands: bool) -> Compare:
         scan = self.scan

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import quote
 
 from hiroba.kernel.query.tree import (
     ENTITY_MEMBERS,
@@ -55,9 +54,15 @@ def render_path(path: Path, compact: Callable[[str], str] = str) -> str:
 
 
 def _name(name: str) -> str:
-    if _DIGITS.fullmatch(name):
-        return "".join(f"%{ord(digit):02X}" for digit in name)
-    return _UNSAFE.sub(lambda found: quote(found.group(), safe=""), name)
+    return (
+        _escaped(name)
+        if _DIGITS.fullmatch(name)
+        else _UNSAFE.sub(lambda found: _escaped(found.group()), name)
+    )
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode())
 
 
 def _value(value: Any, *, instant: bool) -> str:

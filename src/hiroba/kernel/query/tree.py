@@ -96,6 +96,15 @@ class Or:
 Query: TypeAlias = Exists | Compare | And | Or
 
 
+def attributes_of(query: Query) -> frozenset[str]:
+    """Return the IRIs of the attributes that a query looks at, the entity's own members left out."""
+    match query:
+        case And(parts) | Or(parts):
+            return frozenset().union(*map(attributes_of, parts))
+        case Exists(path) | Compare(path):
+            return frozenset() if path.attr in ENTITY_MEMBERS else frozenset({path.attr})
+
+
 @dataclass(frozen=True, slots=True)
 class TypeIs:
     """Ask that an entity has this type (IRI) among its types."""
