@@ -38,9 +38,7 @@ def geo_bbox(query: GeoQuery) -> Box | None:
     return min(wests), min(souths), max(easts), max(norths)
 
 
-def _within_reach(
-    west: float, south: float, east: float, north: float, *, metres: float
-) -> tuple[Box, ...] | None:
+def _within_reach(west: float, south: float, east: float, north: float, *, metres: float) -> tuple[Box, ...] | None:
     angle = metres / _LEAST_RADIUS * _MARGIN + math.radians(_ROUNDING)
     low, high = south - math.degrees(angle), north + math.degrees(angle)
     if low <= -90 and high >= 90:

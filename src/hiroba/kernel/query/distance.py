@@ -95,15 +95,13 @@ def _in_space(places: Floats) -> Floats:
     sine = np.sin(latitude)
     normal = _A / np.sqrt(1 - _E2 * sine**2)
     across = normal * np.cos(latitude)
-    return np.stack(
-        (across * np.cos(longitude), across * np.sin(longitude), normal * (1 - _E2) * sine), axis=-1
-    )
+    return np.stack((across * np.cos(longitude), across * np.sin(longitude), normal * (1 - _E2) * sine), axis=-1)
 
 
 def _closest(one: Floats, other: Floats) -> float:
     """Return the distance between two sets of pieces."""
     ours, theirs, best, pair = _candidates(one, other)
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if len(ours) else 0):
         a, b = _in_space(ours), _in_space(theirs)
         bulge_a, bulge_b = _bulge(ours, a), _bulge(theirs, b)
         chord, s, t = _between_chords(a, b)

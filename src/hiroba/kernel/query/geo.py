@@ -99,13 +99,9 @@ def _nested(value: Any, geometry: str, depth: int, place: str, count: list[int])
         return _position(value, place)
     if not isinstance(value, (list, tuple)) or not value:
         raise BadRequestData(f"{place}: expected an array {depth} deep of positions for a {geometry}")
-    nested = tuple(
-        _nested(item, geometry, depth - 1, f"{place}[{index}]", count) for index, item in enumerate(value)
-    )
+    nested = tuple(_nested(item, geometry, depth - 1, f"{place}[{index}]", count) for index, item in enumerate(value))
     if depth == 1 and len(nested) < _SHORTEST.get(geometry, 1):
-        raise BadRequestData(
-            f"{place}: expected at least {_SHORTEST[geometry]} positions, found {len(nested)}"
-        )
+        raise BadRequestData(f"{place}: expected at least {_SHORTEST[geometry]} positions, found {len(nested)}")
     if depth == 1 and geometry.endswith("Polygon") and nested[0] != nested[-1]:
         raise BadRequestData(f"{place}: expected a closed ring, its last position equal to its first")
     return nested
@@ -121,8 +117,7 @@ def _position(value: Any, place: str) -> tuple[float, float]:
     longitude, latitude = value[0], value[1]
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
         raise BadRequestData(
-            f"{place}: expected a longitude of -180 to 180 and a latitude of -90 to 90, "
-            f"found [{longitude}, {latitude}]"
+            f"{place}: expected a longitude of -180 to 180 and a latitude of -90 to 90, found [{longitude}, {latitude}]"
         )
     return float(longitude), float(latitude)
 

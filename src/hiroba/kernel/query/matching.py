@@ -116,15 +116,14 @@ def _equal(query: Compare) -> _Test:
         if isinstance(value, Range)
         and (low := _comparable(value.low, instant=instant)) is not None
         and (high := _comparable(value.high, instant=instant)) is not None
+        and low[0] == high[0]
     ]
 
     def one(value: Any) -> bool:
         mine = _comparable(value, instant=instant)
         if mine is None:
             return False
-        return mine in wanted or any(
-            low[0] == mine[0] and low[1] <= mine[1] <= high[1] for low, high in spans
-        )
+        return mine in wanted or any(low[0] == mine[0] and low[1] <= mine[1] <= high[1] for low, high in spans)
 
     def test(found: Found) -> bool:
         value = plain(found.value)

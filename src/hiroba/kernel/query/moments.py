@@ -33,9 +33,7 @@ def read_moment(text: object) -> Moment | None:
             return Moment(daily=False, at=(date.fromisoformat(text).toordinal() - _EPOCH_DAY) * _DAY)
         if text[2] == ":":
             t = time.fromisoformat(text)
-            return Moment(
-                daily=True, at=((t.hour * 60 + t.minute) * 60 + t.second) * 1_000_000 + t.microsecond
-            )
+            return Moment(daily=True, at=((t.hour * 60 + t.minute) * 60 + t.second) * 1_000_000 + t.microsecond)
         return Moment(daily=False, at=(datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND)
     except ValueError:  # a 13th month, a 25th hour
         return None

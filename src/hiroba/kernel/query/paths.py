@@ -49,9 +49,7 @@ def path_reader(path: Path) -> Reader:
         if not instances:
             return _NOTHING
         for step in steps:
-            instances = [
-                sub for instance in instances for sub in instance.get("attrs", {}).get(step, _NOTHING)
-            ]
+            instances = [sub for instance in instances for sub in instance.get("attrs", {}).get(step, _NOTHING)]
         if len(instances) == 1:
             one = take(instances[0])
             return _NOTHING if one is MISSING else (one,)

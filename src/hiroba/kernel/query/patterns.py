@@ -23,9 +23,7 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
         compiled: Any = re2.compile(pattern, options=_OPTIONS)
     except (re2.error, UnicodeEncodeError) as error:
         reason = error.args[0] if error.args else "not a pattern"
-        raise ValueError(
-            reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        ) from error
+        raise ValueError(reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)) from error
 
     def found(text: str) -> bool:
         try:

@@ -215,7 +215,7 @@ class _Parser:
         end = scan.at
         high, high_kind = self.value(expands=False, timely=timely)
         scan.skip()
-        if high_kind != kind:
+        if high_kind != kind or (kind == "moment" and (":" == low[2]) != (":" == high[2])):
             raise scan.error(f"a {kind} as the upper bound, like the lower one", end)
         return Range(low, high)
 

@@ -38,9 +38,7 @@ def _render(query: Query, compact: Callable[[str], str], *, inside: type[And] | 
         case Exists(path):
             return render_path(path, compact)
         case Compare(path, op, values, instant):
-            return (
-                render_path(path, compact) + op + ",".join(_value(value, instant=instant) for value in values)
-            )
+            return render_path(path, compact) + op + ",".join(_value(value, instant=instant) for value in values)
 
 
 def render_path(path: Path, compact: Callable[[str], str] = str) -> str:
@@ -48,17 +46,11 @@ def render_path(path: Path, compact: Callable[[str], str] = str) -> str:
     names = [path.attr if path.attr in ENTITY_MEMBERS else _name(compact(path.attr))]
     names += [name if name in INSTANCE_MEMBERS else _name(compact(name)) for name in path.sub]
     keys = path.keys or tuple(compact(key) for key in path.trail)
-    return ".".join(names) + (
-        f"[{'.'.join('*' if key == '*' else _name(key) for key in keys)}]" if keys else ""
-    )
+    return ".".join(names) + (f"[{'.'.join('*' if key == '*' else _name(key) for key in keys)}]" if keys else "")
 
 
 def _name(name: str) -> str:
-    return (
-        _escaped(name)
-        if _DIGITS.fullmatch(name)
-        else _UNSAFE.sub(lambda found: _escaped(found.group()), name)
-    )
+    return _escaped(name) if _DIGITS.fullmatch(name) else _UNSAFE.sub(lambda found: _escaped(found.group()), name)
 
 
 def _escaped(text: str) -> str:

@@ -134,9 +134,7 @@ def scope_matcher(query: ScopeQuery) -> Matcher:
         scopes = entity.get("scope")
         if not scopes:
             return False
-        return test(
-            [scope.strip("/").split("/") for scope in ([scopes] if isinstance(scopes, str) else scopes)]
-        )
+        return test([scope.strip("/").split("/") for scope in ([scopes] if isinstance(scopes, str) else scopes)])
 
     return matches
 

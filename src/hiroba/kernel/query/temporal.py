@@ -26,9 +26,7 @@ def parse_temporal(
     """
     timeproperty = "observedAt" if timeproperty is None else timeproperty
     if timeproperty not in TIME_PROPERTIES:
-        raise BadRequestData(
-            f"timeproperty: expected one of {', '.join(TIME_PROPERTIES)}, found '{timeproperty}'"
-        )
+        raise BadRequestData(f"timeproperty: expected one of {', '.join(TIME_PROPERTIES)}, found '{timeproperty}'")
     if timerel is None:
         for name, given in (("timeAt", time_at), ("endTimeAt", end_time_at)):
             if given is not None:

@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-ENTITY_MEMBERS: Final = frozenset(
-    {"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"}
-)
+ENTITY_MEMBERS: Final = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 """First names of a path that mean the entity's own members."""
 
 TIME_MEMBERS: Final = frozenset({"observedAt", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})

@@ -121,9 +121,7 @@ def test_a_moment_is_marked_and_so_is_a_quoted_one_for_a_time_member() -> None:
 
 
 def test_values_of_types_and_of_named_attributes_are_expanded() -> None:
-    assert parse_q("gender==Male", iri, expand_values={"gender"}) == Compare(
-        Path(iri("gender")), "==", (iri("Male"),)
-    )
+    assert parse_q("gender==Male", iri, expand_values={"gender"}) == Compare(Path(iri("gender")), "==", (iri("Male"),))
     assert parse_q('gender=="Male"', iri) == Compare(Path(iri("gender")), "==", ("Male",))
     assert parse_q("type==Room", iri) == Compare(Path("type"), "==", (iri("Room"),))
 
@@ -154,6 +152,7 @@ def test_true_and_one_are_different_queries() -> None:
         ("a>1,2", "character 3", "one value"),
         ("a>1..2", "character 3", "one value"),
         ('a==1.."x"', "character 7", "number as the upper bound"),
+        ("a==2026-01-01..12:00:00Z", "character 16", "moment as the upper bound"),
         ("a==true..false", "character 4", "bound of a range"),
         ("a==1,2026-01-01", "character 6", "not both"),
         ("a;", "character 3", "attribute name"),

@@ -79,13 +79,9 @@ def listed(values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]
 
 comparisons = (
     st.builds(Exists, paths)
-    | st.builds(
-        Compare, paths, st.sampled_from(["==", "!="]), listed(ranged(texts) | ranged(numbers) | st.booleans())
-    )
+    | st.builds(Compare, paths, st.sampled_from(["==", "!="]), listed(ranged(texts) | ranged(numbers) | st.booleans()))
     | st.builds(Compare, paths, st.sampled_from(["==", "!="]), listed(ranged(moments)), st.just(True))
-    | st.builds(
-        Compare, paths, st.sampled_from(["<", "<=", ">", ">="]), (texts | numbers).map(lambda v: (v,))
-    )
+    | st.builds(Compare, paths, st.sampled_from(["<", "<=", ">", ">="]), (texts | numbers).map(lambda v: (v,)))
     | st.builds(Compare, paths, st.sampled_from(["<", ">="]), moments.map(lambda v: (v,)), st.just(True))
     | st.builds(
         Compare,
@@ -115,11 +111,7 @@ small_texts = st.sampled_from(["", "a", "b", "避難所", "urn:x:1", "urn:x:2", 
 scalars = small_texts | st.integers(-2, 2) | st.sampled_from([0.5, 1.0]) | st.booleans() | st.none()
 typed = st.sampled_from(list(INSTANTS)).map(lambda text: {"@type": "DateTime", "@value": text})
 items = scalars | typed
-values = (
-    items
-    | st.lists(items, max_size=2)
-    | st.fixed_dictionaries({}, optional={"k": items, "l": st.just({"k": 1})})
-)
+values = items | st.lists(items, max_size=2) | st.fixed_dictionaries({}, optional={"k": items, "l": st.just({"k": 1})})
 uris = st.sampled_from(["urn:x:1", "urn:x:2"])
 
 
@@ -141,17 +133,12 @@ def instances(depth: int) -> st.SearchStrategy[dict[str, Any]]:
         },
     }
     return st.one_of(
-        [
-            st.fixed_dictionaries({"type": st.just(kind), **own}, optional=extra)
-            for kind, own in members.items()
-        ]
+        [st.fixed_dictionaries({"type": st.just(kind), **own}, optional=extra) for kind, own in members.items()]
     )
 
 
 def attributes(depth: int) -> st.SearchStrategy[dict[str, Any]]:
-    return st.dictionaries(
-        st.sampled_from("ab"), st.lists(instances(depth), min_size=1, max_size=2), max_size=2
-    )
+    return st.dictionaries(st.sampled_from("ab"), st.lists(instances(depth), min_size=1, max_size=2), max_size=2)
 
 
 entities = st.fixed_dictionaries(
@@ -173,12 +160,8 @@ constants = small_texts | st.integers(-2, 2) | st.sampled_from([0.5, 1.0])
 small_moments = st.sampled_from(list(INSTANTS))
 small_terms = (
     st.builds(Exists, small_paths)
-    | st.builds(
-        Compare, small_paths, st.sampled_from(["==", "!="]), listed(ranged(constants) | st.booleans())
-    )
-    | st.builds(
-        Compare, small_paths, st.sampled_from(["==", "!="]), listed(ranged(small_moments)), st.just(True)
-    )
+    | st.builds(Compare, small_paths, st.sampled_from(["==", "!="]), listed(ranged(constants) | st.booleans()))
+    | st.builds(Compare, small_paths, st.sampled_from(["==", "!="]), listed(ranged(small_moments)), st.just(True))
     | st.builds(Compare, small_paths, st.sampled_from(["<", "<=", ">", ">="]), constants.map(lambda v: (v,)))
     | st.builds(
         Compare,
@@ -187,9 +170,7 @@ small_terms = (
         small_moments.map(lambda v: (v,)),
         st.just(True),
     )
-    | st.builds(
-        Compare, small_paths, st.sampled_from(["~=", "!~="]), st.sampled_from([("a",), ("^$",), ("避",)])
-    )
+    | st.builds(Compare, small_paths, st.sampled_from(["~=", "!~="]), st.sampled_from([("a",), ("^$",), ("避",)]))
 )
 
 MEMBER = {
@@ -206,11 +187,7 @@ MEMBER = {
 def naive_targets(entity: dict[str, Any], path: Path) -> list[tuple[str, Any]]:
     """Return all values a path leads to, each with its attribute type, slowly."""
     if path.attr in ENTITY_MEMBERS:
-        return (
-            [("Property", entity[path.attr])]
-            if path.attr in entity and not path.sub and not path.trail
-            else []
-        )
+        return [("Property", entity[path.attr])] if path.attr in entity and not path.sub and not path.trail else []
     level = entity["attrs"].get(path.attr, [])
     for name in path.sub:
         if name in ("observedAt", "unitCode"):
@@ -229,9 +206,7 @@ def naive_targets(entity: dict[str, Any], path: Path) -> list[tuple[str, Any]]:
                     continue
             elif len(path.trail) > 1:
                 continue
-            found.append(
-                (i["type"], [w for v in value.values() for w in (v if isinstance(v, list) else [v])])
-            )
+            found.append((i["type"], [w for v in value.values() for w in (v if isinstance(v, list) else [v])]))
             continue
         if i["type"] == "ListRelationship":
             value = [item["object"] for item in value]
@@ -248,9 +223,7 @@ def naive_targets(entity: dict[str, Any], path: Path) -> list[tuple[str, Any]]:
 
 def naive_equal(value: Any, wanted: Any, instant: bool) -> bool:
     if isinstance(wanted, Range):
-        return naive_order(value, ">=", wanted.low, instant) and naive_order(
-            value, "<=", wanted.high, instant
-        )
+        return naive_order(value, ">=", wanted.low, instant) and naive_order(value, "<=", wanted.high, instant)
     return naive_order(value, "==", wanted, instant)
 
 
