@@ -31,7 +31,9 @@ def bare_app(size: int) -> Any:
 def group_commit(folder: Path, rows: int, per_commit: int, size: int) -> float:
     """Return the CPU seconds a row costs when only written, `per_commit` rows to a durable transaction."""
     connection = apsw.Connection(str(folder / "ceiling.sqlite"))
-    connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE row(id TEXT PRIMARY KEY, doc BLOB)")
+    connection.execute(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE row(id TEXT PRIMARY KEY, doc BLOB)"
+    )
     doc = os.urandom(size)
     before = sum(os.times()[:2])
     for start in range(0, rows, per_commit):

@@ -16,8 +16,8 @@ def get(path: str, headers: str = "") -> bytes:
 def send(method: str, path: str, body: object) -> bytes:
     """Return a request with a JSON body as bytes."""
     text = orjson.dumps(body)
-    head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
-    return head.encode() + text
+    head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(text)}\r\n\r\n".encode() + text
 
 
 class _Connection(asyncio.Protocol):

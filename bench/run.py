@@ -1,7 +1,7 @@
 """Measure a real server on this machine: `make bench`, or `python -m bench.run --entities 20000 --out FILE`.
 
-Each figure is server CPU per request (user and system, all threads), requests a second, and the ratio of the CPU to that
-of a bare ASGI app answering the same number of bytes in the same run. Server and client are pinned to a core each.
+Each figure is server CPU per request (user and system, all threads), requests a second, and the ratio of the CPU to
+that of a bare ASGI app answering the same number of bytes in the same run. Server and client are pinned to a core each.
 """
 
 from __future__ import annotations
@@ -48,14 +48,22 @@ def entity(number: int) -> dict[str, Any]:
     """Return an entity of about 1 KB, such as an air quality station."""
     rng = random.Random(number)
     measured = {
-        name: {"type": "Property", "value": round(rng.uniform(0, 80), 2), "unitCode": "GQ", "observedAt": "2026-04-01T00:00:00Z"}
+        name: {
+            "type": "Property",
+            "value": round(rng.uniform(0, 80), 2),
+            "unitCode": "GQ",
+            "observedAt": "2026-04-01T00:00:00Z",
+        }
         for name in ("pm25", "pm10", "no2", "so2")
     }
     return {
         "id": f"urn:ngsi-ld:AirQualityObserved:bench-{number}",
         "type": "AirQualityObserved",
         "name": {"type": "Property", "value": f"測定局 {number}"},
-        "address": {"type": "Property", "value": {"addressLocality": "汐見市", "streetAddress": f"港町{number % 90 + 1}丁目"}},
+        "address": {
+            "type": "Property",
+            "value": {"addressLocality": "汐見市", "streetAddress": f"港町{number % 90 + 1}丁目"},
+        },
         "location": {
             "type": "GeoProperty",
             "value": {"type": "Point", "coordinates": [133.9 + rng.random() / 5, 34.2 + rng.random() / 5]},
@@ -139,7 +147,11 @@ def loads(count: int) -> dict[str, tuple[list[bytes], int]]:
         ),
         "batch upsert of 1000": (
             [
-                client.send("POST", "/ngsi-ld/v1/entityOperations/upsert", [entity(20_000_000 + b * 1000 + i) for i in range(1000)])
+                client.send(
+                    "POST",
+                    "/ngsi-ld/v1/entityOperations/upsert",
+                    [entity(20_000_000 + b * 1000 + i) for i in range(1000)],
+                )
                 for b in range(10)
             ],
             60_000,
@@ -158,14 +170,27 @@ def run(count: int, folder: Path, port: int) -> dict[str, Any]:
             measure(pid, port, [client.get("/x")] * 2000)
             bare[size] = measure(pid, port, [client.get("/x")] * 20_000)[0]
     figures: list[Figure] = []
-    command = [python, "-m", "hiroba.cli.main", "serve", "--port", str(port), "--store", str(folder / "store")]
+    command = [
+        python,
+        "-m",
+        "hiroba.cli.main",
+        "serve",
+        "--port",
+        str(port),
+        "--store",
+        str(folder / "store"),
+    ]
     started = time.perf_counter()
     with server(command, port) as pid:
         start_up = time.perf_counter() - started
         empty = resident(pid)
         fill_started = time.perf_counter()
         batches = [
-            client.send("POST", "/ngsi-ld/v1/entityOperations/upsert", [entity(n) for n in range(b, min(b + 500, count))])
+            client.send(
+                "POST",
+                "/ngsi-ld/v1/entityOperations/upsert",
+                [entity(n) for n in range(b, min(b + 500, count))],
+            )
             for b in range(0, count, 500)
         ]
         measure(pid, port, batches, 2)
@@ -176,7 +201,16 @@ def run(count: int, folder: Path, port: int) -> dict[str, Any]:
             if not name.startswith(("create", "PATCH", "batch")):
                 measure(pid, port, requests[: len(requests) // 10])
             cpu, rate = measure(pid, port, requests, connections)
-            figures.append(Figure(name, len(requests), round(cpu, 1), round(rate, 1), round(cpu / bare[size], 2), round(bare[size], 1)))
+            figures.append(
+                Figure(
+                    name,
+                    len(requests),
+                    round(cpu, 1),
+                    round(rate, 1),
+                    round(cpu / bare[size], 2),
+                    round(bare[size], 1),
+                )
+            )
     commit = ceiling.group_commit(folder, 20_000, 50, 1000) * 1e6
     return {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -202,10 +236,12 @@ def show(report: dict[str, Any]) -> None:
     print(f"{report['machine']['cpu']}, Python {report['machine']['python']}, {report['entities']} entities")
     print(f"{'operation':24} {'CPU µs':>9} {'per s':>9} {'ratio':>7} {'bare µs':>8}")
     for row in report["figures"]:
-        print(f"{row['name']:24} {row['cpu_us']:9.1f} {row['per_second']:9.0f} {row['ratio']:7.2f} {row['ceiling_us']:8.1f}")
+        rates = f"{row['cpu_us']:9.1f} {row['per_second']:9.0f} {row['ratio']:7.2f} {row['ceiling_us']:8.1f}"
+        print(f"{row['name']:24} {rates}")
     memory = report["resident_mb"]
     print(f"resident {memory['empty']} MB empty, {memory['full']} MB full; start-up {report['start_up_s']} s")
-    print(f"filled at {report['fill_entities_per_s']} entities/s; bare group commit {report['bare_group_commit_us_per_row']} µs a row")
+    print(f"filled at {report['fill_entities_per_s']} entities/s")
+    print(f"bare group commit {report['bare_group_commit_us_per_row']} µs a row")
 
 
 def main() -> None:

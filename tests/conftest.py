@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import signal
 import socket
@@ -13,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +39,15 @@ def free_port() -> int:
 
 
 @dataclass
+class Reply:
+    """A server's answer; `body` is parsed JSON, the raw bytes when it is none, or None without one."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: Any
+
+
+@dataclass
 class Running:
     """A server process of a test's own."""
 
@@ -47,6 +59,25 @@ class Running:
     def url(self) -> str:
         """Return the server's address."""
         return f"http://127.0.0.1:{self.port}"
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
+        """Send one request; keyword arguments are headers, with `_` for `-`. Bytes are sent as they are."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        if data is not None:
+            sent.setdefault("Content-Type", "application/json")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
+        try:
+            connection.request(method, path, data, sent)
+            answer = connection.getresponse()
+            raw = answer.read()
+        finally:
+            connection.close()
+        try:
+            parsed = json.loads(raw) if raw else None
+        except ValueError:
+            parsed = raw
+        return Reply(answer.status, answer.headers, parsed)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End the server and return its exit code; SIGKILL after ten seconds of grace."""

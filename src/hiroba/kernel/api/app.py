@@ -10,7 +10,7 @@ from hiroba.kernel.api.http import Receive, Request, Response, Scope, Send, prob
 from hiroba.kernel.api.router import Router
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.model.errors import HirobaError
-from hiroba.kernel.model.ids import check_tenant
+from hiroba.kernel.model.tenants import check_tenant
 
 LOG = logging.getLogger(__name__)
 MODULES: Final = (entities, batch, discovery, contexts, subscriptions, temporal, stream, health)

@@ -156,7 +156,9 @@ async def purge_entities(broker: Broker, request: Request) -> Response:
     await entities.purge_entities(
         broker,
         request.tenant,
-        queries.entity_query(broker, {k: v for k, v in query.items() if k not in ("limit", "offset", "count")}, context),
+        queries.entity_query(
+            broker, {k: v for k, v in query.items() if k not in ("limit", "offset", "count")}, context
+        ),
         keep=frozenset(keep) if keep is not None else None,
         drop=frozenset(drop) if drop is not None else None,
         local=queries.is_local(query),

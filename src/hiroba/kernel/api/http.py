@@ -100,7 +100,7 @@ class Request:
         kind = self.content_type
         if kind not in (JSON, JSON_LD) and kind not in allowed:
             raise UnsupportedMediaType(
-                f"Content-Type is {kind.decode('latin-1') or 'missing'!r}; send application/json or application/ld+json."
+                f"Content-Type is {kind.decode('latin-1') or 'missing'!r}; send application/json or ld+json."
             )
         return parse_json(await self.body())
 

@@ -237,7 +237,9 @@ def link_header(context: Context) -> tuple[bytes, bytes]:
     return (b"link", f'<{context.url}>; rel="{CONTEXT_REL}"; type="application/ld+json"'.encode())
 
 
-def respond(request: Request, body: Any, context: Context, *, kind: bytes = JSON, headers: Headers | None = None) -> Response:
+def respond(
+    request: Request, body: Any, context: Context, *, kind: bytes = JSON, headers: Headers | None = None
+) -> Response:
     """Answer 200 with an object or a list; JSON-LD gets its @context inside, JSON gets a Link header."""
     if kind != JSON:
         if isinstance(body, dict):
@@ -280,7 +282,9 @@ def _no_context(item: Any) -> Context | BadRequestData:
     if not isinstance(item, dict):
         return BadRequestData(f"An item of the array is {_kind(item)}, not an entity.")
     if "@context" in item:
-        return BadRequestData("The entity has an @context; send the array as application/ld+json, or use a Link header.")
+        return BadRequestData(
+            "The entity has an @context; send the array as application/ld+json, or use a Link header."
+        )
     return CORE
 
 

@@ -13,12 +13,8 @@ from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import LOCATION
 from hiroba.kernel.model.errors import BadRequestData, InvalidRequest
 from hiroba.kernel.model.ids import check_uri
-from hiroba.kernel.query.geo import parse_geo
-from hiroba.kernel.query.ordering import parse_order
-from hiroba.kernel.query.q import parse_q
-from hiroba.kernel.query.scopes import parse_scope
+from hiroba.kernel.query import parse_geo, parse_order, parse_q, parse_scope, parse_types
 from hiroba.kernel.query.tree import GeoQuery, TypeOr, TypeQuery
-from hiroba.kernel.query.types import parse_types
 from hiroba.kernel.store.port import EntityQuery
 
 TEXTS: Final = (
@@ -119,7 +115,9 @@ async def document_parameters(request: Request, body: dict[str, Any]) -> dict[st
     return found
 
 
-def selectors_of(body: dict[str, Any], context: Context) -> list[tuple[tuple[str, ...] | None, str | None, TypeQuery | None]]:
+def selectors_of(
+    body: dict[str, Any], context: Context
+) -> list[tuple[tuple[str, ...] | None, str | None, TypeQuery | None]]:
     """Return the entity selectors of a Query document: (ids, id pattern, types) each (5.2.33)."""
     selectors = body.get("entities")
     if selectors is None:
@@ -187,5 +185,3 @@ def positive(query: dict[str, str], name: str) -> int | None:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise InvalidRequest(f"{name} is {text!r}; give a whole number of at least 1.")
     return int(text)
-
-

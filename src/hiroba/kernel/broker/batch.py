@@ -9,7 +9,7 @@ from hiroba.kernel.broker import decisions
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.broker.entities import stamp
 from hiroba.kernel.model.entity import Entity
-from hiroba.kernel.model.errors import HirobaError
+from hiroba.kernel.model.errors import AlreadyExists, HirobaError
 from hiroba.kernel.model.expand import Fragment
 from hiroba.kernel.store.port import Mutation
 
@@ -26,7 +26,9 @@ class BatchResult:
 async def create_entities(broker: Broker, tenant: str, entities: Sequence[Entity]) -> BatchResult:
     """Create entities (5.6.7); of two with one id the first wins (5.5.11.1)."""
     at = stamp()
-    return await _carry_out(broker, tenant, [Mutation(one["id"], decisions.create(one, at)) for one in entities], create=True)
+    return await _carry_out(
+        broker, tenant, [Mutation(one["id"], decisions.create(one, at)) for one in entities], create=True
+    )
 
 
 async def upsert_entities(broker: Broker, tenant: str, entities: Sequence[Entity], *, update: bool) -> BatchResult:
@@ -77,4 +79,4 @@ async def _carry_out(
 
 def _left(outcome: decisions.Outcome) -> HirobaError:
     reasons = "; ".join(f"{name}: {reason}" for name, reason in outcome.not_updated.items())
-    return decisions.AlreadyExists(reasons)
+    return AlreadyExists(reasons)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hiroba.kernel.broker.contexts import Contexts
+from hiroba.kernel.broker.subscription_board import SubscriptionBoard
 from hiroba.kernel.store.port import Store
 
 
@@ -26,3 +27,4 @@ class Broker:
     store: Store
     contexts: Contexts
     limits: Limits = field(default_factory=Limits)
+    subscriptions: SubscriptionBoard = field(default_factory=SubscriptionBoard)

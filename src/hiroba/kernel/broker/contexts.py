@@ -188,29 +188,35 @@ class Contexts:
         return await asyncio.shield(task)
 
     async def _download(self, url: str) -> dict[str, Any]:
+        try:
+            document = orjson.loads(await self._read(url))
+        except LdContextNotAvailable as error:
+            detail = error.detail
+        except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
+            reason = str(error) or f"no answer within {FETCH_SECONDS:g} s"
+            detail = f"The @context {url} could not be fetched: {reason}."
+        else:
+            if isinstance(document, dict) and "@context" in document:
+                return {"@context": document["@context"]}
+            detail = f"The document at {url} has no @context member."
+        self._failed[url] = (time.monotonic(), detail)
+        raise LdContextNotAvailable(detail)
+
+    async def _read(self, url: str) -> bytes:
+        """Return a document's bytes; raises LdContextNotAvailable, or what the client raises."""
         if urlsplit(url).scheme not in ("http", "https"):
             raise LdContextNotAvailable(f"The @context {url!r} is not an http or https address.")
         if self._session is None:
             self._session = aiohttp.ClientSession(headers={"Accept": "application/ld+json, application/json"})
-        try:
-            async with asyncio.timeout(FETCH_SECONDS), self._session.get(url, max_redirects=3) as answer:
-                if answer.status != 200:
-                    raise LdContextNotAvailable(f"The @context {url} answered {answer.status}.")
-                data = await answer.content.read(FETCH_BYTES)
-                if not answer.content.at_eof():
+        async with asyncio.timeout(FETCH_SECONDS), self._session.get(url, max_redirects=3) as answer:
+            if answer.status != 200:
+                raise LdContextNotAvailable(f"The @context {url} answered {answer.status}.")
+            data = bytearray()
+            async for piece in answer.content.iter_any():
+                data += piece
+                if len(data) > FETCH_BYTES:
                     raise LdContextNotAvailable(f"The @context {url} is larger than {FETCH_BYTES} bytes.")
-            document = orjson.loads(data)
-            if not isinstance(document, dict) or "@context" not in document:
-                raise LdContextNotAvailable(f"The document at {url} has no @context member.")
-        except LdContextNotAvailable as error:
-            self._failed[url] = (time.monotonic(), error.detail)
-            raise
-        except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
-            reason = str(error) or f"no answer within {FETCH_SECONDS:g} s"
-            detail = f"The @context {url} could not be fetched: {reason}."
-            self._failed[url] = (time.monotonic(), detail)
-            raise LdContextNotAvailable(detail) from error
-        return {"@context": document["@context"]}
+            return bytes(data)
 
     def _count(self, url: str) -> None:
         served = self._by_url.get(url)

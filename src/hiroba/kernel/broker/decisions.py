@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hiroba.kernel.broker.merging import merge_instance
-from hiroba.kernel.model.entity import Attributes, Entity, Instance
+from hiroba.kernel.model.attributes import is_null
+from hiroba.kernel.model.entity import NULL, Attributes, Entity, Instance
 from hiroba.kernel.model.errors import AlreadyExists, BadRequestData, ResourceNotFound
 from hiroba.kernel.model.expand import Fragment
 from hiroba.kernel.model.ids import new_instance_id
@@ -84,11 +85,9 @@ def update(id: str, fragment: Fragment, at: str) -> Decide:
     def decide(present: Entity | None) -> Verdict:
         if present is None:
             raise unknown(id)
-        if "scope" not in present and fragment.scope is not None:
-            fragment_seen = fragment.without_scope()
-        else:
-            fragment_seen = fragment
-        return _appended(present, fragment_seen, at, overwrite=True)
+        # a scope is only replaced here, never added
+        seen = fragment if "scope" in present else fragment.without_scope()
+        return _appended(present, seen, at, overwrite=True)
 
     return decide
 
@@ -112,6 +111,7 @@ def merge(id: str, fragment: Fragment, at: str, *, observed_at: str | None = Non
                 if before is None:
                     draft.put(iri, merge_instance({}, instance))
                     continue
+                instance = fragment.fitted(iri, instance, before)
                 merged = merge_instance(before, instance)
                 if observed_at and "observedAt" in before and "observedAt" not in instance:
                     merged["observedAt"] = observed_at
@@ -127,9 +127,12 @@ def partial_update(id: str, iri: str, patch: Instance, at: str) -> Decide:
     def decide(present: Entity | None) -> Verdict:
         draft = _Draft(_known(present, id), at)
         before = draft.existing(iri, patch.get("datasetId"))
+        if is_null(patch):
+            draft.remove(iri, patch.get("datasetId"))
+            return draft.verdict(None)
         if "type" in patch and patch["type"] != before["type"]:
             raise BadRequestData(
-                f"The attribute is a {before['type']}; its type cannot be changed to {patch['type']} by a partial update."
+                f"The attribute is a {before['type']}; a partial update cannot make it a {patch['type']}."
             )
         after = {**before, **{name: value for name, value in patch.items() if name != "attrs"}}
         if "attrs" in patch:
@@ -244,14 +247,6 @@ def drop_nulls(instance: Instance) -> None:
         instance.pop("attrs", None)
 
 
-NULL = "urn:ngsi-ld:null"
-
-
-def is_null(instance: Instance) -> bool:
-    """Tell whether an instance says nothing but NGSI-LD Null."""
-    return NULL in (instance.get("value"), instance.get("object"), instance.get("json"), instance.get("vocab"))
-
-
 def same(before: Instance, after: Instance) -> bool:
     """Tell whether two instances say the same, stamps aside."""
     return {k: v for k, v in before.items() if k not in STAMPS} == {k: v for k, v in after.items() if k not in STAMPS}
@@ -324,7 +319,9 @@ class _Draft:
             self.entity.pop("scope", None)
 
     def set_expiry(self, expires_at: str | None) -> None:
-        if expires_at is not None and expires_at != self.entity.get("expiresAt"):
+        if expires_at == NULL:
+            self.plain = self.entity.pop("expiresAt", None) is not None or self.plain
+        elif expires_at is not None and expires_at != self.entity.get("expiresAt"):
             self.entity["expiresAt"] = expires_at
             self.plain = True
 

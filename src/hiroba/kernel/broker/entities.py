@@ -12,8 +12,8 @@ from hiroba.kernel.model.errors import BadRequestData, HirobaError, ResourceNotF
 from hiroba.kernel.model.expand import Fragment
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.model.instants import format_instant, now
+from hiroba.kernel.query import types_matcher
 from hiroba.kernel.query.tree import TypeQuery
-from hiroba.kernel.query.types import types_matcher
 from hiroba.kernel.store.port import Decide, EntityQuery, Mutation, Page, Stored, TenantStore
 
 PURGE_PAGE = 1000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hiroba.kernel.model.entity import VALUE_MEMBERS, Attributes, Instance
+from hiroba.kernel.model.attributes import is_null
+from hiroba.kernel.model.entity import NULL, VALUE_MEMBERS, Attributes, Instance
 
-NULL: Final = "urn:ngsi-ld:null"
 _VALUES: Final = frozenset(VALUE_MEMBERS.values())
 _DEEP: Final = ("value", "languageMap", "json")
 
@@ -57,7 +57,7 @@ def _merge_attributes(before: Attributes, patch: Attributes) -> Attributes:
         present = {one.get("datasetId"): one for one in merged.get(iri, [])}
         for one in instances:
             dataset = one.get("datasetId")
-            if NULL in (one.get("value"), one.get("object"), one.get("json"), one.get("vocab")):
+            if is_null(one):
                 present.pop(dataset, None)
             else:
                 present[dataset] = merge_instance(present.get(dataset, {}), one)
