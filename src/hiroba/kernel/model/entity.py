@@ -49,6 +49,8 @@ VALUE_MEMBERS: Final[dict[str, str]] = {
 NGSI_LD: Final = "https://uri.etsi.org/ngsi-ld/"
 DEFAULT_CONTEXT: Final = "https://uri.etsi.org/ngsi-ld/default-context/"
 LOCATION: Final = NGSI_LD + "location"
+NULL: Final = "urn:ngsi-ld:null"
+"""What stands for null where something is to be deleted (4.5.0)."""
 
 
 def value_of(instance: Instance) -> Any:

@@ -1,0 +1,39 @@
+"""Check the URIs that name things, and make new ones."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from uuid import uuid4
+
+from hiroba.kernel.model.errors import BadRequestData
+
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`\x00-\x1f\x7f]+")
+_NAMESPACE: Final = "urn:ngsi-ld:"
+
+
+def is_uri(text: object) -> bool:
+    """Tell whether a text is an absolute URI (RFC 3986); letters of any script are taken as they are (RFC 3987)."""
+    return type(text) is str and _URI.fullmatch(text) is not None
+
+
+def check_uri(text: Any, member: str) -> str:
+    """Return the text when it is a URI; raises BadRequestData naming the member otherwise."""
+    if type(text) is str and _URI.fullmatch(text) is not None:
+        return text
+    raise BadRequestData(f"{member} is {_shown(text)}; a URI is expected, such as urn:ngsi-ld:Building:1.")
+
+
+def new_urn(kind: str) -> str:
+    """Return a fresh `urn:ngsi-ld:<kind>:<random>`."""
+    return f"{_NAMESPACE}{kind}:{uuid4()}"
+
+
+def new_instance_id() -> str:
+    """Return a fresh id for an instance of an attribute (4.5.7)."""
+    return f"{_NAMESPACE}Instance:{uuid4()}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"
