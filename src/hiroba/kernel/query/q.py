@@ -41,6 +41,7 @@ _WORD: Final = re.compile(r'[^;|),\s"]+')
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
 _UNKNOWN_ESCAPE: Final = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9A-Fa-f]{4})|(.))', re.DOTALL)
 _LONGEST_NUMBER: Final = 100
+_TIMELY: Final = frozenset({"date", "time"})
 _VALUE: Final = 'a value (a number, a "text", true, false, a date or time, or a URI)'
 
 
@@ -202,9 +203,10 @@ class _Parser:
                 break
             if not several:
                 raise scan.error(f"one value for '{operator}' (lists go with '==' and '!=')", start)
-        if "moment" in kinds and len(kinds) > 1:
+        instant = not kinds.isdisjoint(_TIMELY)
+        if instant and not kinds <= _TIMELY:
             raise scan.error("a list of either dates and times or other values, not both", start)
-        return Compare(path, operator, tuple(values), "moment" in kinds)
+        return Compare(path, operator, tuple(values), instant)
 
     def range(self, low: Any, kind: str, operator: str, start: int, *, timely: bool) -> Range:
         scan = self.scan
@@ -215,24 +217,26 @@ class _Parser:
         end = scan.at
         high, high_kind = self.value(expands=False, timely=timely)
         scan.skip()
-        if high_kind != kind or (kind == "moment" and (":" == low[2]) != (":" == high[2])):
+        if high_kind != kind:
             raise scan.error(f"a {kind} as the upper bound, like the lower one", end)
         return Range(low, high)
 
     def value(self, *, expands: bool, timely: bool) -> tuple[Any, str]:
-        """Return the value that comes next and its kind: text, number, boolean or moment."""
+        """Return the value that comes next and its kind: text, number, boolean, date or time."""
         scan = self.scan
         start = scan.at
         if scan.peek() == '"':
             text = self.string()
-            if timely and read_moment(text) is not None:
-                return text, "moment"
+            timed = read_moment(text) if timely else None
+            if timed is not None:
+                return text, "time" if timed.daily else "date"
             return (self.expand(text) if expands else text), "text"
         moment = scan.match(_MOMENT)
         if moment is not None:
-            if read_moment(moment) is None:
+            timed = read_moment(moment)
+            if timed is None:
                 raise scan.error("a date or time that exists", start)
-            return moment.replace(",", "."), "moment"
+            return moment.replace(",", "."), "time" if timed.daily else "date"
         number = scan.match(_NUMBER)
         if number is not None:
             return self.number(number, start), "number"

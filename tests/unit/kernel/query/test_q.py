@@ -152,7 +152,7 @@ def test_true_and_one_are_different_queries() -> None:
         ("a>1,2", "character 3", "one value"),
         ("a>1..2", "character 3", "one value"),
         ('a==1.."x"', "character 7", "number as the upper bound"),
-        ("a==2026-01-01..12:00:00Z", "character 16", "moment as the upper bound"),
+        ("a==2026-01-01..12:00:00Z", "character 16", "date as the upper bound"),
         ("a==true..false", "character 4", "bound of a range"),
         ("a==1,2026-01-01", "character 6", "not both"),
         ("a;", "character 3", "attribute name"),
