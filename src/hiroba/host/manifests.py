@@ -65,7 +65,7 @@ def read_manifest(folder: Path, *, kind: Kind) -> Manifest:
         raise ManifestError(f"{file}: {place + ': ' if place else ''}{wrong.message}")
     if body["id"] != folder.name:
         raise ManifestError(f"{file}: the id {body['id']!r} is not the folder's name {folder.name!r}")
-    lists = ("fields", "reads", "writes", "rights", "agents", "requires")
+    lists = ("fields", "reads", "writes", "rights", "agents", "requires", "profile_keys")
     return Manifest(
         id=body["id"],
         title=body["title"],
@@ -125,9 +125,7 @@ def find_all(folders: Sequence[tuple[Kind, Path]] = ()) -> list[Found]:
     for one in found:
         other = seen.setdefault((one.kind, one.manifest.id), one)
         if other is not one:
-            raise ManifestError(
-                f"two {one.kind}s have the id {one.manifest.id!r}: {other.folder} and {one.folder}"
-            )
+            raise ManifestError(f"two {one.kind}s have the id {one.manifest.id!r}: {other.folder} and {one.folder}")
     return found
 
 

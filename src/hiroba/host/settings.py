@@ -137,11 +137,7 @@ def load_settings(
     if named is not None or file.is_file():
         values = _typed(_read(file), Settings, str(file), "")
     for name, text in sorted(environment.items()):
-        if (
-            name.startswith("HIROBA_")
-            and name not in _NOT_SETTINGS
-            and not name.startswith(_NOT_SETTINGS_PREFIX)
-        ):
+        if name.startswith("HIROBA_") and name not in _NOT_SETTINGS and not name.startswith(_NOT_SETTINGS_PREFIX):
             path = name.removeprefix("HIROBA_").lower().split("__")
             _merge(values, _typed(_nested(path, text), Settings, f"environment variable {name}", ""))
     for key, value in (flags or {}).items():
@@ -225,9 +221,7 @@ def _converted(value: Any, wanted: Any, where: str, key: str) -> Any:
 
 def _from_text(text: str, wanted: Any) -> Any:
     if wanted is bool:
-        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
-            text.lower()
-        )
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower())
     if typing.get_origin(wanted) is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     try:
@@ -295,18 +289,14 @@ def _check(settings: Settings) -> None:
         refuse("token", "it has fewer than 16 characters, which is too easily guessed")
 
 
-def guest_settings(
-    kind: str, id: str, *, defaults: Mapping[str, Any], given: Mapping[str, Any]
-) -> dict[str, Any]:
+def guest_settings(kind: str, id: str, *, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of one app or agent over its manifest's defaults; raises SettingsError for unknown
     keys."""
     for key, value in given.items():
         place = f"{kind}s.{id}.{key}"
         if key not in defaults:
             near = difflib.get_close_matches(key, list(defaults), 1)
-            raise SettingsError(
-                f"there is no setting {place!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-            )
+            raise SettingsError(f"there is no setting {place!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
         default = defaults[key]
         fits = isinstance(value, type(default)) or (isinstance(default, float) and isinstance(value, int))
         if not fits or isinstance(value, bool) != isinstance(default, bool):

@@ -61,6 +61,7 @@ class Manifest:
     tier: str = "bronze"
     version: str = ""
     layers: tuple[Mapping[str, Any], ...] = ()
+    profile_keys: tuple[str, ...] = ()
 
 
 class Guest:
@@ -150,9 +151,7 @@ class Guest:
         for starter in self._starters:
             await starter()
         for name, task in self._tasks:
-            self._running.append(
-                asyncio.create_task(self._keep_running(name, task), name=f"{self.id}:{name}")
-            )
+            self._running.append(asyncio.create_task(self._keep_running(name, task), name=f"{self.id}:{name}"))
 
     async def stop(self) -> None:
         """End all that was begun (the host calls this); calling it twice does nothing more."""

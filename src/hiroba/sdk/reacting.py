@@ -15,6 +15,8 @@ from hiroba.sdk.guest import Host
 TRIES = 5
 _NEW_TENANTS_EVERY = 1.0
 _KEEP_EVERY = 0.5
+_WAITS_FOR_NOTHING = 1 << 62
+"""A position that never keeps the change log from being trimmed."""
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Reader:
                         begin = await self._begin(tenant, newborn=newborn)
                         group.create_task(self._follow(tenant, begin))
                 if newborn:
-                    await self.host.keep_cursor("", born, 1)
+                    await self.host.keep_cursor("", born, _WAITS_FOR_NOTHING)
                     newborn = False
                 await asyncio.sleep(_NEW_TENANTS_EVERY)
 

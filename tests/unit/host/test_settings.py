@@ -10,9 +10,7 @@ from hiroba.host.settings import Settings, SettingsError, guest_settings, load_s
 def load(tmp_path: Path, toml: str = "", *, env: dict[str, str] | None = None, **flags: object) -> Settings:
     file = tmp_path / "hiroba.toml"
     file.write_text(toml, encoding="utf-8")
-    return load_settings(
-        config=file, environment=env or {}, flags={k.replace("__", "."): v for k, v in flags.items()}
-    )
+    return load_settings(config=file, environment=env or {}, flags={k.replace("__", "."): v for k, v in flags.items()})
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -26,9 +24,7 @@ def test_defaults(tmp_path: Path) -> None:
 def test_each_source_wins_over_the_one_before(tmp_path: Path) -> None:
     toml = 'port = 1\nname = "春日市"\nstore = "a"\n'
     toml += '[mqtt]\nport = 2\nembedded = true\n[agents.mqtt]\nhost = "x"\n'
-    settings = load(
-        tmp_path, toml, env={"HIROBA_STORE": "b", "HIROBA_PORT": "3", "HIROBA_MQTT__PORT": "4"}, port=5
-    )
+    settings = load(tmp_path, toml, env={"HIROBA_STORE": "b", "HIROBA_PORT": "3", "HIROBA_MQTT__PORT": "4"}, port=5)
     assert (settings.name, settings.store, settings.port) == ("春日市", "b", 5)
     assert (settings.mqtt.port, settings.mqtt.embedded) == (4, True)
     assert settings.agents["mqtt"] == {"host": "x"}
@@ -76,9 +72,7 @@ def test_environment_understands_lists_numbers_and_tables(tmp_path: Path) -> Non
         ),
     ],
 )
-def test_unknown_or_broken_settings_are_named(
-    tmp_path: Path, toml: str, env: dict[str, str], named: str
-) -> None:
+def test_unknown_or_broken_settings_are_named(tmp_path: Path, toml: str, env: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         load(tmp_path, toml, env=env)
 

@@ -1,0 +1,133 @@
+"""Wires the concrete classes into one ASGI app, and starts and stops them in the right order. No logic lives
+here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import tempfile
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from hiroba.console import console_files
+from hiroba.host.api import host_routes
+from hiroba.host.embedded_mqtt import EmbeddedMqtt
+from hiroba.host.guests import Guests, invite
+from hiroba.host.housekeeping import keep_house
+from hiroba.host.settings import Settings
+from hiroba.identity.gate import Gate
+from hiroba.kernel.api.app import BrokerApp
+from hiroba.kernel.broker.broker import Broker, Limits
+from hiroba.kernel.broker.contexts import Contexts
+from hiroba.kernel.store.sqlite import SqliteStore
+from hiroba.kernel.subscriptions.notifier import Notifier
+from hiroba.sdk.web import site
+
+LOG = logging.getLogger(__name__)
+Message = MutableMapping[str, Any]
+
+BROKER_PATHS = ("ngsi-ld", "stream", "health", "ready", "metrics")
+GUEST_PATHS = ("apps", "agents")
+HOST_PATHS = ("api",)
+
+
+class House:
+    """Everything that runs in one process of Hiroba."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.guests = Guests()
+        self._end = contextlib.AsyncExitStack()
+        self._by_segment: dict[str, ASGIApp] = {}
+        self._console: ASGIApp = console_files()
+        self._streams: set[asyncio.Task[Any]] = set()
+        guarded = [f"/{segment}" for segment in (*BROKER_PATHS, *GUEST_PATHS, *HOST_PATHS)]
+        self._gate = Gate(self._dispatch, settings.token, guarded=guarded)
+        self.asgi: ASGIApp = self._gate
+
+    async def start(self) -> None:
+        """Open the store and start all that stands on it; what began is ended again when something cannot."""
+        settings, end = self.settings, self._end
+        store = SqliteStore(settings.store)
+        await store.open()
+        end.push_async_callback(store.close)
+        contexts = Contexts(store, base_url=f"http://{settings.host}:{settings.port}")
+        await contexts.open()
+        end.push_async_callback(contexts.close)
+        limits = Limits(body=settings.limits.body_bytes, page=settings.limits.page)
+        broker = Broker(store, contexts, limits)
+        if "notify" in settings.roles:
+            notifier = Notifier(broker)
+            await notifier.start()
+            end.push_async_callback(notifier.stop)
+        if settings.mqtt.embedded:
+            mqtt = EmbeddedMqtt(settings.mqtt)
+            await mqtt.start()
+            end.push_async_callback(mqtt.stop)
+        self.guests = invite(broker, settings, data_dir=self._data_dir())
+        await self.guests.start()
+        end.push_async_callback(self.guests.stop)
+        self._keep_running(keep_house(store, settings.keep))
+        self._open_doors(broker)
+
+    async def stop(self) -> None:
+        """End everything in the opposite order."""
+        await self._end.aclose()
+
+    def end_streams(self) -> None:
+        """Break off the answers that would never end by themselves."""
+        for task in self._streams:
+            task.cancel()
+
+    def summary(self) -> str:
+        """Return on one line what runs here."""
+        apps = ", ".join(app.id for app in self.guests.apps) or "none"
+        agents = ", ".join(agent.id for agent in self.guests.agents) or "none"
+        return f"store {self.settings.store} · apps: {apps} · agents: {agents}"
+
+    def _data_dir(self) -> Path:
+        if not self.settings.memory:
+            return Path(self.settings.store)
+        return Path(self._end.enter_context(tempfile.TemporaryDirectory(prefix="hiroba-")))
+
+    def _keep_running(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+        self._end.push_async_callback(end)
+
+    def _open_doors(self, broker: Broker) -> None:
+        served: ASGIApp = BrokerApp(broker)
+        guests = site(self.guests.mounts())
+        host = site(host_routes(self.guests, broker, self.settings))
+        paths = BROKER_PATHS if "api" in self.settings.roles else ("health", "ready", "metrics")
+        self._by_segment = {
+            **dict.fromkeys(paths, served),
+            **dict.fromkeys(GUEST_PATHS, guests),
+            **dict.fromkeys(HOST_PATHS, host),
+            "stream": self._as_stream(served),
+        }
+
+    def _as_stream(self, served: ASGIApp) -> ASGIApp:
+        async def remembered(scope: Message, receive: Any, send: Any) -> None:
+            task = asyncio.current_task()
+            if task is not None:
+                self._streams.add(task)
+                task.add_done_callback(self._streams.discard)
+            await served(scope, receive, send)
+
+        return remembered
+
+    async def _dispatch(
+        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        segment = scope["path"].split("/", 2)[1] if scope["path"] else ""
+        await self._by_segment.get(segment, self._console)(scope, receive, send)
