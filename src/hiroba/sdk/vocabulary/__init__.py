@@ -1,0 +1,134 @@
+"""Names of entity types and attributes for people, in Japanese and English, by field of the city; and units."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+FIELDS: Final = (
+    "disaster",
+    "welfare",
+    "weather",
+    "environment",
+    "energy",
+    "mobility",
+    "parking",
+    "facilities",
+    "water",
+    "tourism",
+    "health",
+    "education",
+    "safety",
+    "culture",
+    "population",
+    "finance",
+    "other",
+)
+"""The fields of the city in the order in which people see them."""
+
+LANGUAGES: Final = ("ja", "en")
+_FOLDER = Path(__file__).parent
+
+
+@functools.cache
+def fields() -> list[dict[str, Any]]:
+    """Return one document per field, in order: `field`, `title`, `types`, `attributes`.
+
+    A type has `title`, `color`, `icon` and, where a shared word does not fit, its own `attributes`; an attribute has
+    `title` and perhaps `unit` (UN/CEFACT). Titles are language → text. Raises ValueError naming a broken file.
+    """
+    return [_checked(name, _read(f"{name}.yaml")) for name in FIELDS]
+
+
+@functools.cache
+def units() -> dict[str, str]:
+    """Return the symbols of the units by UN/CEFACT code; counted things have an empty one."""
+    return {str(code): str(symbol) for code, symbol in _read("units.yaml").items()}
+
+
+def unit_symbol(code: str | None) -> str:
+    """Return the symbol of a unit code, the code itself for an unknown one."""
+    return units().get(code, code) if code else ""
+
+
+def type_words(type: str) -> dict[str, Any] | None:
+    """Return what is known of an entity type, or None."""
+    return _types().get(type)
+
+
+def type_title(type: str, lang: str = "en") -> str:
+    """Return an entity type's name in a language, the type itself for an unknown one."""
+    known = _types().get(type)
+    return str(known["title"][lang]) if known else type
+
+
+def attribute_words(type: str, attribute: str) -> dict[str, Any] | None:
+    """Return what is known of an attribute (`contactPoint.telephone` for a member of one), or None.
+
+    The type's own word goes before that of its field, and that before the words shared by all.
+    """
+    own = (_types().get(type) or {}).get("attributes", {}).get(attribute)
+    return own or _attributes(_field_of().get(type, "")).get(attribute) or _shared().get(attribute)
+
+
+def attribute_title(type: str, attribute: str, lang: str = "en") -> str:
+    """Return an attribute's name in a language, the attribute itself for an unknown one."""
+    known = attribute_words(type, attribute)
+    return str(known["title"][lang]) if known else attribute
+
+
+@functools.cache
+def _types() -> dict[str, dict[str, Any]]:
+    return {name: words for document in fields() for name, words in document["types"].items()}
+
+
+@functools.cache
+def _field_of() -> dict[str, str]:
+    return {name: document["field"] for document in fields() for name in document["types"]}
+
+
+def _attributes(field: str) -> dict[str, Any]:
+    return next((document["attributes"] for document in fields() if document["field"] == field), {})
+
+
+@functools.cache
+def _shared() -> dict[str, Any]:
+    """Return all attributes: a word of the field `other` goes before one of a single field."""
+    merged: dict[str, Any] = {}
+    for document in reversed(fields()):
+        merged = {**document["attributes"], **merged}
+    return merged
+
+
+def _read(name: str) -> dict[str, Any]:
+    document = yaml.safe_load((_FOLDER / name).read_text(encoding="utf-8"))
+    if not isinstance(document, dict):
+        raise ValueError(f"vocabulary {name}: not a YAML mapping")  # noqa: TRY004 - one kind of error per file
+    return document
+
+
+def _checked(name: str, document: dict[str, Any]) -> dict[str, Any]:
+    """Return a field's document with every part there; raises ValueError naming the first that is not."""
+    if document.get("field") != name:
+        raise ValueError(f"vocabulary {name}.yaml: field must be {name}")
+    document.setdefault("types", {})
+    document.setdefault("attributes", {})
+    for place, words in _titled(document):
+        title = words.get("title") if isinstance(words, dict) else None
+        if not isinstance(title, dict) or not all(isinstance(title.get(lang), str) for lang in LANGUAGES):
+            raise ValueError(f"vocabulary {name}.yaml: {place} needs a title in {' and '.join(LANGUAGES)}")
+    return document
+
+
+def _titled(document: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return everything in a document that must have a title, with its place."""
+    found: list[tuple[str, Any]] = [("the field", document)]
+    for type, words in document["types"].items():
+        found.append((str(type), words))
+        if isinstance(words, dict):
+            found.extend((f"{type}.{name}", own) for name, own in (words.get("attributes") or {}).items())
+    found.extend((str(name), words) for name, words in document["attributes"].items())
+    return found
