@@ -17,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.errors import BadRequestData, TooComplexQuery
+from hiroba.kernel.model.geometry import check_geometry
 from hiroba.kernel.query.boxes import geo_boxes
 from hiroba.kernel.query.distance import metres_between, points_within
 from hiroba.kernel.query.reference import reference_shape
@@ -35,7 +36,6 @@ _DEPTHS: Final = {
     "Polygon": 2,
     "MultiPolygon": 3,
 }
-_SHORTEST: Final = {"LineString": 2, "MultiLineString": 2, "Polygon": 4, "MultiPolygon": 4}
 
 _Relation = Callable[[BaseGeometry], bool]
 
@@ -47,7 +47,7 @@ def parse_geo(georel: str, geometry: str, coordinates: Any, geoproperty: str) ->
     for more than 20,000 positions.
     """
     relation, low, high = _parse_georel(georel)
-    if geometry not in _DEPTHS:
+    if not isinstance(geometry, str) or geometry not in _DEPTHS:
         raise BadRequestData(f"geometry: expected one of {', '.join(_DEPTHS)}, found {str(geometry)[:40]!r}")
     query = GeoQuery(relation, geometry, _parse_coordinates(geometry, coordinates), geoproperty, low, high)
     shape = reference_shape(query)
@@ -87,39 +87,20 @@ def _parse_coordinates(geometry: str, coordinates: Any) -> Any:
             coordinates = orjson.loads(coordinates)
         except (orjson.JSONDecodeError, UnicodeEncodeError) as error:
             raise BadRequestData(f"coordinates: expected JSON, {error}") from error
-    count = [0]
-    return _nested(coordinates, geometry, _DEPTHS[geometry], "coordinates", count)
+    checked = check_geometry({"type": geometry, "coordinates": coordinates}, "geometry")["coordinates"]
+    flat = [checked]
+    for _ in range(_DEPTHS[geometry]):
+        flat = [inner for outer in flat for inner in outer]
+    if len(flat) > MAX_POSITIONS:
+        raise TooComplexQuery(f"coordinates: more than {MAX_POSITIONS} positions")
+    return _frozen(checked, _DEPTHS[geometry])
 
 
-def _nested(value: Any, geometry: str, depth: int, place: str, count: list[int]) -> Any:
+def _frozen(value: Any, depth: int) -> Any:
+    """Return nested tuples of (longitude, latitude), `depth` levels above the positions."""
     if depth == 0:
-        count[0] += 1
-        if count[0] > MAX_POSITIONS:
-            raise TooComplexQuery(f"coordinates: more than {MAX_POSITIONS} positions")
-        return _position(value, place)
-    if not isinstance(value, (list, tuple)) or not value:
-        raise BadRequestData(f"{place}: expected an array {depth} deep of positions for a {geometry}")
-    nested = tuple(_nested(item, geometry, depth - 1, f"{place}[{index}]", count) for index, item in enumerate(value))
-    if depth == 1 and len(nested) < _SHORTEST.get(geometry, 1):
-        raise BadRequestData(f"{place}: expected at least {_SHORTEST[geometry]} positions, found {len(nested)}")
-    if depth == 1 and geometry.endswith("Polygon") and nested[0] != nested[-1]:
-        raise BadRequestData(f"{place}: expected a closed ring, its last position equal to its first")
-    return nested
-
-
-def _position(value: Any, place: str) -> tuple[float, float]:
-    if (
-        not isinstance(value, (list, tuple))
-        or len(value) not in (2, 3)
-        or any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in value)
-    ):
-        raise BadRequestData(f"{place}: expected a position [longitude, latitude]")
-    longitude, latitude = value[0], value[1]
-    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        raise BadRequestData(
-            f"{place}: expected a longitude of -180 to 180 and a latitude of -90 to 90, found [{longitude}, {latitude}]"
-        )
-    return float(longitude), float(latitude)
+        return float(value[0]), float(value[1])
+    return tuple(_frozen(item, depth - 1) for item in value)
 
 
 @lru_cache(maxsize=4096)

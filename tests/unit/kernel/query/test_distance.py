@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_no_match_lies_outside_of_the_boxes(pair: tuple[Any, Any], metres: float
 
 
 def json_of(shape: Any) -> dict[str, Any]:
-    return dict(shapely.geometry.mapping(shape))
+    return dict(json.loads(shapely.to_geojson(shape)))
 
 
 def test_boxes_near_the_date_line_are_two_and_small() -> None:

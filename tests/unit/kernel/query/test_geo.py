@@ -155,22 +155,24 @@ def test_a_query_is_made_of_tuples_without_altitudes() -> None:
         ("near;maxDistance==1;maxDistance==2", "Point", "[0,0]", "once each"),
         ("within;maxDistance==1", "Point", "[0,0]", "nothing after 'within'"),
         ("within", "GeometryCollection", "[0,0]", "geometry: expected one of"),
+        ("within", ["Point"], "[0,0]", "geometry: expected one of"),
+        (5, "Point", "[0,0]", "georel: expected a text"),
         ("within", "Point", "[0,", "coordinates: expected JSON"),
         ("within", "Point", "[" * 5000, "coordinates: expected JSON"),
-        ("within", "Point", "[0]", "coordinates: expected a position"),
-        ("within", "Point", "[true,0]", "coordinates: expected a position"),
-        ("within", "Point", "[181,0]", "longitude of -180 to 180"),
-        ("within", "Point", "[0,90.1]", "latitude of -90 to 90"),
-        ("within", "Point", '{"a":1}', "coordinates: expected a position"),
+        ("within", "Point", "[0]", "geometry.coordinates is no position"),
+        ("within", "Point", "[true,0]", "geometry.coordinates contains"),
+        ("within", "Point", "[181,0]", "longitude 181"),
+        ("within", "Point", "[0,90.1]", "latitude 90.1"),
+        ("within", "Point", '{"a":1}', "geometry.coordinates is no position"),
         ("within", "LineString", "[[0,0]]", "at least 2 positions"),
-        ("within", "Polygon", "[[[0,0],[1,0],[1,1]]]", "coordinates[0]: expected at least 4"),
-        ("within", "Polygon", "[[[0,0],[1,0],[1,1],[0,1]]]", "coordinates[0]: expected a closed ring"),
-        ("within", "Polygon", "[[0,0],[1,0],[1,1],[0,0]]", "coordinates[0][0]: expected a position"),
+        ("within", "Polygon", "[[[0,0],[1,0],[1,1]]]", "geometry.coordinates[0] needs at least 4"),
+        ("within", "Polygon", "[[[0,0],[1,0],[1,1],[0,1]]]", "geometry.coordinates[0] is not closed"),
+        ("within", "Polygon", "[[0,0],[1,0],[1,1],[0,0]]", "geometry.coordinates[0] needs at least 4"),
         ("within", "Polygon", "[[[0,0],[2,2],[2,0],[0,2],[0,0]]]", "not a valid Polygon: Self-intersection"),
-        ("within", "MultiPolygon", "[[[[0,0],[1,0],[1,99],[0,0]]]]", "coordinates[0][0][2]: expected a long"),
+        ("within", "MultiPolygon", "[[[[0,0],[1,0],[1,99],[0,0]]]]", "geometry.coordinates[0][0][2] has"),
     ],
 )
-def test_an_error_names_parameter_and_place(georel: str, geometry: str, coordinates: str, named: str) -> None:
+def test_an_error_names_parameter_and_place(georel: Any, geometry: Any, coordinates: str, named: str) -> None:
     with pytest.raises(BadRequestData) as raised:
         parse_geo(georel, geometry, coordinates, "x:location")
     assert named in raised.value.detail
