@@ -227,6 +227,9 @@ class TenantStore(Protocol):
     async def trim(self, history_before: int | None, changes_before: int | None) -> None:
         """Forget history instances and passed change rows older than these instants."""
 
+    async def sweep(self) -> int:
+        """Delete the entities whose `expiresAt` has passed, which nobody sees any more; return how many."""
+
 
 class Store(Protocol):
     """All tenants. The default tenant is the empty name and is always there."""

@@ -1,0 +1,256 @@
+"""Collects the rows of one transaction and writes them table by table, in the order of their keys."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final
+
+import apsw
+import orjson
+
+from hiroba.kernel.model.entity import Entity, Instance, value_of
+from hiroba.kernel.query.moments import read_moment
+from hiroba.kernel.store.port import AttributeChange, Change
+from hiroba.kernel.store.sqlite import rows
+from hiroba.kernel.store.sqlite.names import Names
+
+OPS: Final = ("created", "updated", "deleted")
+KINDS: Final = ("created", "updated", "touched", "deleted")
+_OP_NUMBERS: Final = {op: number for number, op in enumerate(OPS)}
+_KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(KINDS)}
+
+_ENTITY = (
+    "INSERT INTO entity(ref, id, version, created, modified, expires, deleted, doc) VALUES(?,?,?,?,?,?,?,?) "
+    "ON CONFLICT(ref) DO UPDATE SET version = excluded.version, created = excluded.created, "
+    "modified = excluded.modified, expires = excluded.expires, deleted = excluded.deleted, doc = excluded.doc"
+)
+_HISTORY = (
+    "INSERT OR REPLACE INTO history(ref, attr, modified, seq, ds, observed, created, deleted, num, doc) "
+    "VALUES(?,?,?,?,?,?,?,?,?,?)"
+)
+_CHANGE = "INSERT INTO change(seq, at, op, ref, types, payload) VALUES(?,?,?,?,?,?)"
+_USAGE = (
+    "INSERT INTO usage(type, attr, kind, n) VALUES(?,?,?,?) "
+    "ON CONFLICT(type, attr, kind) DO UPDATE SET n = n + excluded.n"
+)
+_PUT_GEO = "INSERT OR REPLACE INTO geo(id, x0, x1, y0, y1, attr) VALUES(?,?,?,?,?,?)"
+_PAIRS: Final = {
+    "entity_type": ("type", "ref"),
+    "gone_type": ("type", "ref"),
+    "entity_scope": ("scope", "ref"),
+    "attr_value": ("attr", "v", "ref"),
+}
+_INSERTS: Final = {
+    table: f"INSERT OR IGNORE INTO {table}({', '.join(columns)}) VALUES({', '.join('?' * len(columns))})"
+    for table, columns in _PAIRS.items()
+}
+_DELETES: Final = {
+    table: f"DELETE FROM {table} WHERE {' AND '.join(f'{column} = ?' for column in columns)}"
+    for table, columns in _PAIRS.items()
+}
+
+
+@lru_cache(maxsize=8192)
+def instant(text: str | None) -> int | None:
+    """Return µs since 1970 UTC of a date-time text, None for none."""
+    moment = read_moment(text)
+    return None if moment is None else moment.at
+
+
+def instant_text(at: int) -> str:
+    """Return µs since 1970 UTC as the text that the standard wants, in milliseconds."""
+    seconds, micros = divmod(at, 1_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micros // 1000:03d}Z"
+
+
+class Batch:
+    """The rows of one transaction that are not in the database yet."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self.usage: dict[rows.UsageKey, int] = {}
+        self.geo_changed = False
+        self.members_changed = False
+        self._usage_written: dict[rows.UsageKey, int] = {}
+        self._reset()
+
+    def _reset(self) -> None:
+        self._entities: dict[int, tuple[Any, ...]] = {}
+        self._sets: dict[str, dict[tuple[Any, ...], bool]] = {table: {} for table in _PAIRS}
+        self._geo: dict[int, rows.GeoRow | None] = {}
+        self._history: list[tuple[Any, ...]] = []
+        self._changes: list[tuple[Any, ...]] = []
+
+    def add(self, change: Change, ref: int, *, before: Entity | None, after: Entity | None) -> None:
+        """Add what a change brings; `before` is the state whose index rows are there now.
+
+        A deleted entity's last state stays, so that its history keeps its owner.
+        """
+        at, seq = change.at, change.seq
+        self._log(change, ref)
+        self._entity(ref, seq, at=at, entity=change.entity, deleted=at if after is None else None)
+        self._index(ref, before, after)
+
+    def _entity(self, ref: int, seq: int, *, at: int, entity: Entity, deleted: int | None) -> None:
+        self._entities[ref] = (
+            ref,
+            entity["id"],
+            seq,
+            instant(entity.get("createdAt")) or at,
+            instant(entity.get("modifiedAt")) or at,
+            instant(entity.get("expiresAt")),
+            deleted,
+            orjson.dumps(entity),
+        )
+
+    def _log(self, logged: Change, ref: int) -> None:
+        intern = self._names.intern
+        at, seq = logged.at, logged.seq
+        log: list[Any] = []
+        for change in logged.changes:
+            attr = intern(change.attribute)
+            dataset = change.dataset
+            kind = _KIND_NUMBERS[change.kind]
+            ds = 0 if dataset is None else intern(dataset)
+            instance = change.after
+            if instance is None:
+                gone = _gone(change, at)
+                self._history.append((ref, attr, at, seq, ds, None, None, at, None, orjson.dumps(gone)))
+                log.append((attr, dataset, kind, None))
+                continue
+            doc = orjson.dumps(instance)
+            value = value_of(instance)
+            self._history.append(
+                (
+                    ref,
+                    attr,
+                    instant(instance.get("modifiedAt")) or at,
+                    seq,
+                    ds,
+                    instant(instance.get("observedAt")),
+                    instant(instance.get("createdAt")),
+                    None,
+                    float(value) if type(value) in (float, int) else None,
+                    doc,
+                )
+            )
+            log.append((attr, dataset, kind, orjson.Fragment(doc)))
+        types = orjson.dumps([intern(iri) for iri in logged.types])
+        self._changes.append((seq, at, _OP_NUMBERS[logged.op], ref, types, orjson.dumps(log)))
+
+    def _index(self, ref: int, before: Entity | None, after: Entity | None) -> None:
+        intern = self._names.intern
+        old = before["attrs"] if before else {}
+        new = after["attrs"] if after else {}
+        recount = before is None or after is None or before["type"] != after["type"]
+        geo = False
+        values = self._sets["attr_value"]
+        for iri, instances in new.items():
+            was = old.get(iri)
+            if was is instances:
+                continue
+            fresh = rows.index_values(instances)
+            attr = intern(iri)
+            geo = geo or rows.has_geo(instances) or rows.has_geo(was)
+            if was is None:
+                recount = True
+            else:
+                stale = rows.index_values(was)
+                recount = recount or [one["type"] for one in was] != [one["type"] for one in instances]
+                for v in stale - fresh:
+                    values[attr, v, ref] = False
+                fresh -= stale
+            for v in fresh:
+                values[attr, v, ref] = True
+        for iri, was in old.items():
+            if iri not in new:
+                recount = True
+                geo = geo or rows.has_geo(was)
+                attr = intern(iri)
+                for v in rows.index_values(was):
+                    values[attr, v, ref] = False
+        if geo:
+            self._locate(ref, before, after)
+        if recount or len(new) != len(old):
+            self._count(before, -1)
+            self._count(after, 1)
+        self._classify(ref, before, after)
+
+    def _locate(self, ref: int, before: Entity | None, after: Entity | None) -> None:
+        intern = self._names.intern
+        stale = {row[0]: row for row in rows.geo_rows(ref, before["attrs"], intern)} if before else {}
+        fresh = {row[0]: row for row in rows.geo_rows(ref, after["attrs"], intern)} if after else {}
+        for id in stale.keys() - fresh.keys():
+            self._geo[id] = None
+            self.geo_changed = True
+        for id, row in fresh.items():
+            if stale.get(id) != row:
+                self._geo[id] = row
+                self.geo_changed = True
+
+    def _count(self, entity: Entity | None, step: int) -> None:
+        if entity is not None:
+            usage = self.usage
+            for key in rows.usage_keys(entity, self._names.intern):
+                usage[key] = usage.get(key, 0) + step
+
+    def _classify(self, ref: int, before: Entity | None, after: Entity | None) -> None:
+        intern = self._names.intern
+        stale = before["type"] if before else []
+        fresh = after["type"] if after else []
+        if stale != fresh:
+            self.members_changed = True
+            table, gone = self._sets["entity_type"], self._sets["gone_type"]
+            for iri in stale:
+                table[intern(iri), ref] = False
+                gone[intern(iri), ref] = after is None
+            for iri in fresh:
+                table[intern(iri), ref] = True
+                gone[intern(iri), ref] = False
+        was, now = rows.scopes_of(before), rows.scopes_of(after)
+        scopes = self._sets["entity_scope"]
+        for scope in was - now:
+            scopes[scope, ref] = False
+        for scope in now - was:
+            scopes[scope, ref] = True
+
+    def flush(self, db: apsw.Connection) -> None:
+        """Write what was collected since the last call within the caller's transaction."""
+        self._names.flush(db)
+        if self._entities:
+            db.executemany(_ENTITY, self._entities.values())
+        for table, wanted in self._sets.items():
+            if wanted:
+                gone = [key for key, there in wanted.items() if not there]
+                fresh = [key for key, there in wanted.items() if there]
+                if gone:
+                    db.executemany(_DELETES[table], gone)
+                if fresh:
+                    db.executemany(_INSERTS[table], fresh)
+        if self._geo:
+            db.executemany("DELETE FROM geo WHERE id = ?", [(id,) for id, row in self._geo.items() if row is None])
+            db.executemany(_PUT_GEO, [row for row in self._geo.values() if row is not None])
+        if self._history:
+            db.executemany(_HISTORY, self._history)
+        if self._changes:
+            db.executemany(_CHANGE, self._changes)
+        self._flush_usage(db)
+        self._reset()
+
+    def _flush_usage(self, db: apsw.Connection) -> None:
+        steps = [(*key, n - self._usage_written.get(key, 0)) for key, n in self.usage.items()]
+        steps = [step for step in steps if step[-1]]
+        if steps:
+            db.executemany(_USAGE, steps)
+            self._usage_written = dict(self.usage)
+
+
+def _gone(change: AttributeChange, at: int) -> Instance:
+    """Return the instance that tells of a deletion (4.5.7)."""
+    before = change.before or {}
+    gone: Instance = {"type": before.get("type", "Property"), "deletedAt": instant_text(at)}
+    for name in ("datasetId", "instanceId"):
+        if name in before:
+            gone[name] = before[name]
+    return gone

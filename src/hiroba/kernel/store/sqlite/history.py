@@ -1,0 +1,169 @@
+"""Reads the recorded history of entities, deleted ones included (GS CIM 009, 5.7.3 and 5.7.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import apsw
+import orjson
+
+from hiroba.kernel.model.entity import Entity, Instance
+from hiroba.kernel.query.geo import geo_matcher
+from hiroba.kernel.query.matching import matcher
+from hiroba.kernel.query.selection import scope_matcher
+from hiroba.kernel.query.tree import TemporalQuery
+from hiroba.kernel.store.port import EntityQuery, Evolution, HistoryQuery
+from hiroba.kernel.store.sqlite import plan
+from hiroba.kernel.store.sqlite.find import id_matcher
+from hiroba.kernel.store.sqlite.names import Names
+
+_COLUMNS: Final = {"observedAt": "observed", "createdAt": "created", "modifiedAt": "modified", "deletedAt": "deleted"}
+_NEXT_ATTR: Final = "SELECT min(attr) FROM history WHERE ref = ? AND attr > ?"
+
+Row = tuple[int, Instance]
+"""When an instance counts (µs), and the instance."""
+
+
+def evolutions(db: apsw.Connection, names: Names, query: HistoryQuery) -> tuple[list[Evolution], int | None, bool]:
+    """Return a page of histories, the number of all entities that have one when asked for, and if more follow."""
+    wanted = query.entity
+    end = wanted.offset + wanted.limit
+    reader = _Reader(db, names, query)
+    page: list[Evolution] = []
+    seen = 0
+    for ref, doc in _candidates(db, names, wanted):
+        entity: Entity = orjson.loads(doc)
+        windows = reader.windows(ref, entity)
+        if windows is None:
+            continue
+        if wanted.offset <= seen < end:
+            page.append(reader.evolution(entity, windows))
+        seen += 1
+        if seen > end and not wanted.count:
+            break
+    return page, seen if wanted.count else None, seen > end
+
+
+def _candidates(db: apsw.Connection, names: Names, query: EntityQuery) -> Iterator[tuple[int, bytes]]:
+    """Return the refs and last states of entities, there or gone, that ids, pattern and types choose."""
+    if query.ids is not None:
+        sql = "SELECT ref, doc FROM entity WHERE id = ?"
+        known = {row[0]: row for id in query.ids for row in db.execute(sql, (id,))}
+        if query.types is not None:
+            chosen = _typed(names, query)
+            known = {ref: row for ref, row in known.items() if db.execute(f"SELECT ? IN ({chosen})", (ref,)).get}
+        yield from (known[ref] for ref in sorted(known))
+        return
+    if query.types is None:
+        sql = "SELECT ref, id FROM entity ORDER BY ref"
+    else:
+        sql = f"SELECT e.ref, e.id FROM ({_typed(names, query)} ORDER BY ref) t CROSS JOIN entity e ON e.ref = t.ref"
+    occurs = id_matcher(query.id_pattern) if query.id_pattern is not None else None
+    for ref, id in db.execute(sql):
+        if occurs is None or occurs(id):
+            yield ref, db.execute("SELECT doc FROM entity WHERE ref = ?", (ref,)).get
+
+
+def _typed(names: Names, query: EntityQuery) -> str:
+    assert query.types is not None
+    there, gone = (plan.types_sql(query.types, names, table=table) for table in ("entity_type", "gone_type"))
+    return f"SELECT ref FROM ({there}) UNION SELECT ref FROM ({gone})"
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Read the instances within the time asked for."""
+
+    db: apsw.Connection
+    names: Names
+    query: HistoryQuery
+
+    def windows(self, ref: int, entity: Entity) -> dict[str, list[Row]] | None:
+        """Return the instances per attribute, oldest first; None when the entity is not chosen."""
+        query = self.query
+        wanted = query.entity
+        if wanted.scope is not None and not scope_matcher(wanted.scope)(entity):
+            return None
+        conditions = wanted.q is not None or wanted.geo is not None or wanted.attrs is not None
+        found = self._all(ref, None if conditions else query.attrs)
+        if conditions:
+            # conditions hold for the instances of that time, not for the present ones (5.7.4.4)
+            then = {**entity, "attrs": {iri: [one for _, one in rows] for iri, rows in found.items()}}
+            if wanted.attrs is not None and not any(iri in found for iri in wanted.attrs):
+                return None
+            if wanted.q is not None and not matcher(wanted.q)(then):
+                return None
+            if wanted.geo is not None and not geo_matcher(wanted.geo)(then):
+                return None
+            if query.attrs is not None:
+                found = {iri: rows for iri, rows in found.items() if iri in query.attrs}
+        return found or None
+
+    def evolution(self, entity: Entity, windows: dict[str, list[Row]]) -> Evolution:
+        """Return the history, cut to the limit: from the oldest on, or with `last_n` from the newest back."""
+        limit = self.query.limit
+        total = sum(len(rows) for rows in windows.values())
+        truncated = None
+        if total > limit:
+            times = sorted(at for rows in windows.values() for at, _ in rows)
+            start, end = (times[-limit], times[-1]) if self.query.last_n else (times[0], times[limit - 1])
+            windows = {iri: [row for row in rows if start <= row[0] <= end] for iri, rows in windows.items()}
+            truncated = (start, end)
+        return Evolution(entity, {iri: [one for _, one in rows] for iri, rows in windows.items() if rows}, truncated)
+
+    def _all(self, ref: int, attrs: Sequence[str] | None) -> dict[str, list[Row]]:
+        found: dict[str, list[Row]] = {}
+        for attr in self._attributes(ref) if attrs is None else [self.names.ids.get(iri, 0) for iri in attrs]:
+            rows = self._instances(ref, attr) if attr else []
+            if rows:
+                found[self.names.iris[attr]] = rows
+        return found
+
+    def _attributes(self, ref: int) -> Iterator[int]:
+        attr = self.db.execute(_NEXT_ATTR, (ref, 0)).get
+        while attr is not None:
+            yield attr
+            attr = self.db.execute(_NEXT_ATTR, (ref, attr)).get
+
+    def _instances(self, ref: int, attr: int) -> list[Row]:
+        time, last = self.query.time, self.query.last_n
+        limit = self.query.limit + 1 if last is None else min(last, self.query.limit + 1)
+        direction = "" if last is None else " DESC"
+        column = _COLUMNS[time.timeproperty]
+        if time.timerel is None and time.timeproperty != "deletedAt":
+            rows = self._unbounded(ref, attr, column=column, direction=direction, limit=limit)
+        else:
+            condition, bounds = _bounds(time, column)
+            where = f"ref = ? AND attr = ? AND {condition}"
+            sql = f"SELECT {column}, doc FROM history WHERE {where} ORDER BY {column}{direction} LIMIT ?"
+            rows = self.db.execute(sql, (ref, attr, *bounds, limit)).fetchall()
+        if last is not None:
+            rows.reverse()
+        return [(at, orjson.loads(doc)) for at, doc in rows]
+
+    def _unbounded(self, ref: int, attr: int, *, column: str, direction: str, limit: int) -> list[Any]:
+        """Return instances of all time, also those that do not carry the time property: they count when written."""
+        base = (
+            "SELECT {at}, doc FROM history WHERE ref = ? AND attr = ? AND {column} IS {state}NULL "
+            "ORDER BY {at}{direction} LIMIT ?"
+        )
+        rows: list[Any] = []
+        for at, state in ((column, "NOT "), ("modified", "")):
+            sql = base.format(at=at, column=column, state=state, direction=direction)
+            rows += self.db.execute(sql, (ref, attr, limit)).fetchall()
+        rows.sort(key=lambda row: row[0], reverse=bool(direction))
+        return rows[:limit]
+
+
+def _bounds(time: TemporalQuery, column: str) -> tuple[str, tuple[int, ...]]:
+    """Return the condition of a temporal query: the earlier bound is included, the later one is not (4.11)."""
+    alive = " AND deleted IS NULL" if column == "modified" else ""
+    if time.timerel == "before" and time.start is not None:
+        return f"{column} < ?{alive}", (time.start,)
+    if time.timerel == "after" and time.start is not None:
+        return f"{column} >= ?{alive}", (time.start,)
+    if time.timerel == "between" and time.start is not None and time.end is not None:
+        return f"{column} >= ? AND {column} < ?{alive}", (time.start, time.end)
+    return f"{column} IS NOT NULL{alive}", ()

@@ -1,0 +1,68 @@
+"""Connections for reading: one for the event loop's quick reads, more in threads for whatever may take long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from hiroba.kernel.store.sqlite.files import connect, unavailable
+
+Answer = TypeVar("Answer")
+
+
+class Readers:
+    """Run reads; without a file everything runs at once, on the one connection there is."""
+
+    def __init__(self, path: Path | None, executor: Executor, *, db: apsw.Connection) -> None:
+        self.db = db
+        self._path = path
+        self._executor = executor
+        self._idle: list[apsw.Connection] = []
+        self._label = str(path) if path is not None else "the store in memory"
+
+    @property
+    def apart(self) -> bool:
+        """Tell whether reads can leave the event loop."""
+        return self._path is not None
+
+    def now(self, read: Callable[[apsw.Connection], Answer]) -> Answer:
+        """Run a quick read here; raises StoreUnavailable."""
+        try:
+            return read(self.db)
+        except (apsw.Error, OSError) as error:
+            raise unavailable(error, self._label) from error
+
+    async def apart_from_loop(self, read: Callable[[apsw.Connection], Answer]) -> Answer:
+        """Run a long read in a thread, on one snapshot; raises StoreUnavailable."""
+        if self._path is None:
+            return self.now(read)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._in_thread, read)
+
+    def _in_thread(self, read: Callable[[apsw.Connection], Answer]) -> Answer:
+        try:
+            db = self._take()
+            try:
+                with db:
+                    answer = read(db)
+            finally:
+                self._idle.append(db)
+        except (apsw.Error, OSError) as error:
+            raise unavailable(error, self._label) from error
+        return answer
+
+    def _take(self) -> apsw.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return connect(self._path, writes=False)
+
+    def close(self) -> None:
+        """Close the connections; nothing may be reading."""
+        for db in [*self._idle, *([self.db] if self._path is not None else [])]:
+            db.close()
+        self._idle.clear()

@@ -1,0 +1,136 @@
+"""One transaction: decides mutations against what it has itself written so far, publishes after the commit."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from hiroba.kernel.model.entity import Entity
+from hiroba.kernel.model.errors import HirobaError
+from hiroba.kernel.store.port import AttributeChange, Change, Mutation, Stored, Verdict
+from hiroba.kernel.store.sqlite.batch import Batch, instant
+from hiroba.kernel.store.sqlite.shared import Shared, decode, expired, now
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Held:
+    """An entity as the running transaction sees it.
+
+    `live` is what a mutation is shown, `indexed` the state that its index rows follow: one that has expired and was not
+    swept yet is not live, but still indexed.
+    """
+
+    ref: int
+    live: Entity | None
+    indexed: Entity | None
+    version: int = 0
+
+
+class Transaction:
+    """Run mutations one after the other and remember what they bring."""
+
+    def __init__(self, shared: Shared, db: apsw.Connection) -> None:
+        self.batch = Batch(shared.names)
+        self._shared = shared
+        self._db = db
+        self._at = now()
+        self._overlay: dict[str, Held] = {}
+        self._seq = shared.last_seq
+        self._next_ref = shared.next_ref
+        self._changes: list[Change] = []
+
+    def apply(self, mutation: Mutation) -> Any:
+        """Run one mutation; return its answer, or its HirobaError when it refuses."""
+        held = self._look(mutation.id)
+        try:
+            verdict = mutation.decide(held.live if held is not None else None)
+            return self._carry_out(mutation.id, held, verdict)
+        except HirobaError as refusal:
+            return refusal
+        except apsw.Error:
+            raise
+        except Exception:  # one broken mutation must not take the others along
+            LOG.exception("A mutation of %s failed", mutation.id)
+            return HirobaError("The write failed for a reason that is in the server's log.")
+
+    def _look(self, id: str) -> Held | None:
+        held = self._overlay.get(id)
+        if held is not None:
+            return held
+        stored = self._shared.cache.get(id)
+        if stored is None:
+            row = self._db.execute("SELECT ref, version, deleted, doc FROM entity WHERE id = ?", (id,)).fetchone()
+            if row is None:
+                return None
+            ref, version, deleted, doc = row
+            if deleted is not None:
+                return Held(ref, None, None)
+            stored = decode(ref, version, doc)
+        entity = stored.entity
+        live = None if expired(entity, self._at) else entity
+        return Held(stored.ref, live, entity, stored.version)
+
+    def _carry_out(self, id: str, held: Held | None, verdict: Verdict) -> Any:
+        if not verdict.write:
+            return verdict.answer
+        after = verdict.entity
+        live = held.live if held is not None else None
+        indexed = held.indexed if held is not None else None
+        state = after or live or indexed
+        if state is None:
+            return verdict.answer
+        ref = held.ref if held is not None else self._next_ref
+        changes = verdict.changes
+        if after is None and live is None:
+            changes = _deletions(state)  # an expired entity is swept by a mutation that cannot see it
+        op = "deleted" if after is None else "created" if live is None else "updated"
+        seq = self._seq + 1
+        change = Change(seq, self._at, op, id, tuple(state["type"]), tuple(changes), state, seq)
+        self.batch.add(change, ref, before=indexed, after=after)
+        self._seq = seq
+        if held is None:
+            self._next_ref += 1
+        self._changes.append(change)
+        self._overlay[id] = Held(ref, after, after, seq)
+        return verdict.answer
+
+    def publish(self) -> None:
+        """Show what was committed to readers, then tell the listeners once."""
+        shared = self._shared
+        shared.names.settle(kept=True)
+        shared.last_seq = self._seq
+        shared.next_ref = self._next_ref
+        for id, held in self._overlay.items():
+            if held.live is None:
+                shared.cache.drop(id, held.ref)
+                continue
+            shared.cache.put(Stored(held.ref, held.version, held.live))
+            expires = instant(held.live.get("expiresAt"))
+            if expires is not None and (shared.next_expiry is None or expires < shared.next_expiry):
+                shared.next_expiry = expires
+        usage = shared.usage
+        for key, step in self.batch.usage.items():
+            usage[key] = usage.get(key, 0) + step
+        if self.batch.geo_changed or self.batch.members_changed:
+            shared.geo_generation += 1
+        if not self._changes:
+            return
+        shared.recent.extend(self._changes)
+        for listener in tuple(shared.listeners):
+            try:
+                listener(self._changes)
+            except Exception:  # a listener's fault must not reach who wrote
+                LOG.exception("A listener of changes failed")
+
+
+def _deletions(entity: Entity) -> tuple[AttributeChange, ...]:
+    return tuple(
+        AttributeChange(iri, one.get("datasetId"), "deleted", one, None)
+        for iri, ones in entity["attrs"].items()
+        for one in ones
+    )

@@ -1,0 +1,174 @@
+"""The one writer of a tenant: whatever queued while the last commit was syncing forms the next transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import apsw
+
+from hiroba.kernel.model.errors import StoreUnavailable
+from hiroba.kernel.store.port import Mutation
+from hiroba.kernel.store.sqlite.files import connect, unavailable
+from hiroba.kernel.store.sqlite.shared import Shared
+from hiroba.kernel.store.sqlite.transaction import Transaction
+
+LOG = logging.getLogger(__name__)
+
+LARGEST: Final = 2000
+"""Mutations after which a transaction takes no further job."""
+STRIDE: Final = 25
+"""Mutations after which a larger job lets others run."""
+
+
+@dataclass(slots=True)
+class Job:
+    """Work that shares a transaction with what arrived beside it: mutations, or anything done to the database."""
+
+    mutations: Sequence[Mutation]
+    run: Callable[[apsw.Connection], Any] | None
+    done: asyncio.Future[Any]
+    answer: Any = None
+
+
+class Writer:
+    """Carry out jobs in order, each transaction holding all that waited."""
+
+    def __init__(self, shared: Shared, executor: Executor, *, db: apsw.Connection, own_connection: bool) -> None:
+        self._shared = shared
+        self._executor = executor
+        self._db = db
+        self._apart = own_connection
+        self._queue: list[Job] = []
+        self._task: asyncio.Task[None] | None = None
+        self._doubtful = False
+        self.cursors: dict[str, int] = {}
+
+    async def mutate(self, mutations: Sequence[Mutation]) -> list[Any]:
+        """Queue mutations and wait for the commit that holds them."""
+        answers: list[Any] = await self._enqueue(mutations, None)
+        return answers
+
+    async def run(self, work: Callable[[apsw.Connection], Any]) -> Any:
+        """Queue statements to be run within a transaction, in the thread that commits it, and wait for the commit."""
+        return await self._enqueue((), work)
+
+    def _enqueue(
+        self, mutations: Sequence[Mutation], work: Callable[[apsw.Connection], Any] | None
+    ) -> asyncio.Future[Any]:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Any] = loop.create_future()
+        self._queue.append(Job(mutations, work, done))
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._drain())
+        return done
+
+    async def close(self) -> None:
+        """Finish what waits and let go of the database."""
+        while self._task is not None and not self._task.done():
+            await asyncio.shield(self._task)
+        if self.cursors:
+            try:
+                await self.run(lambda db: None)
+            except StoreUnavailable:
+                LOG.warning("Some readers' positions could not be kept; they will see some changes again.")
+        self._db.close()
+
+    async def _drain(self) -> None:
+        while self._queue:
+            taken, size = 0, 0
+            for job in self._queue:
+                if taken and size + len(job.mutations) > LARGEST:
+                    break
+                taken += 1
+                size += len(job.mutations)
+            jobs, self._queue = self._queue[:taken], self._queue[taken:]
+            await self._transact(jobs)
+
+    async def _transact(self, jobs: list[Job]) -> None:
+        try:
+            self._mend()
+            transaction = Transaction(self._shared, self._db)
+            if self._apart:
+                self._db.execute("BEGIN IMMEDIATE")
+            await self._carry_out(jobs, transaction)
+            await self._commit(jobs, transaction)
+        except (apsw.Error, OSError) as error:
+            self._abandon()
+            self._doubtful = not isinstance(error, (apsw.FullError, apsw.BusyError))
+            problem = unavailable(error, self._shared.label)
+            LOG.error("Nothing could be written: %s", problem.detail)  # noqa: TRY400  # the text says it all
+            for job in jobs:
+                if not job.done.done():
+                    job.done.set_exception(problem)
+        except BaseException as error:
+            self._abandon()
+            for job in jobs:
+                if not job.done.done():
+                    job.done.set_exception(StoreUnavailable(f"The write was given up: {error!r}"))
+            raise
+        else:
+            transaction.publish()
+            for job in jobs:
+                if not job.done.done():
+                    job.done.set_result(job.answer)
+
+    async def _carry_out(self, jobs: list[Job], transaction: Transaction) -> None:
+        since = 0
+        for job in jobs:
+            if job.run is None:
+                answers = []
+                for mutation in job.mutations:
+                    answers.append(transaction.apply(mutation))
+                    since += 1
+                    if since >= STRIDE:
+                        since = 0
+                        if self._apart:
+                            transaction.batch.flush(self._db)
+                        await asyncio.sleep(0)
+                job.answer = answers
+
+    async def _commit(self, jobs: list[Job], transaction: Transaction) -> None:
+        db = self._db
+        cursors = dict(self.cursors)
+        if not self._apart:
+            db.execute("BEGIN IMMEDIATE")
+        transaction.batch.flush(db)
+
+        def finish() -> None:
+            if cursors:
+                db.executemany("INSERT OR REPLACE INTO cursor(name, seq) VALUES(?, ?)", cursors.items())
+            for job in jobs:
+                if job.run is not None:
+                    job.answer = job.run(db)
+            db.execute("COMMIT")
+
+        if self._apart:
+            await asyncio.get_running_loop().run_in_executor(self._executor, finish)
+        else:
+            finish()
+        for name, seq in cursors.items():
+            if self.cursors.get(name) == seq:
+                del self.cursors[name]
+
+    def _abandon(self) -> None:
+        self._shared.names.settle(kept=False)
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except apsw.Error as error:
+            LOG.warning("The broken transaction could not be rolled back: %s", error)
+
+    def _mend(self) -> None:
+        """After a failure open the file anew, since a lasting error may sit in the connection, and read it again."""
+        if not self._doubtful:
+            return
+        if self._apart:
+            self._db.close()
+            self._db = connect(self._shared.path, writes=True)
+            self._shared.load(self._db)
+        self._doubtful = False
