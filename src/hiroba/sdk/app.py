@@ -114,9 +114,7 @@ class App(Guest):
             since=since,
         )
         if any(other.name == reader.name for other in self.readers):
-            raise ValueError(
-                f"app {self.id}: two change handlers are named {reader.name!r}; give one a name="
-            )
+            raise ValueError(f"app {self.id}: two change handlers are named {reader.name!r}; give one a name=")
         self.readers.append(reader)
         self.background(reader.run, name=f"changes {reader.name}")
         return handler

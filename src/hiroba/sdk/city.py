@@ -108,9 +108,7 @@ class City(Protocol):
     ) -> Answer:
         """Return a page of the entities chosen; texts are in the standard's query languages."""
 
-    async def write(
-        self, entities: Sequence[Entity], *, mode: Mode = "upsert", context: Any = None
-    ) -> Written:
+    async def write(self, entities: Sequence[Entity], *, mode: Mode = "upsert", context: Any = None) -> Written:
         """Write many entities; each stands or falls alone, all that stand are durable when this returns."""
 
     async def delete(self, ids: Sequence[str]) -> Written:
@@ -146,9 +144,7 @@ class City(Protocol):
     ) -> list[Cell]:
         """Group the locations in a box (west, south, east, north) by a grid of cells (degrees)."""
 
-    def changes(
-        self, *, after: int | None = None, types: Sequence[str] | None = None
-    ) -> AsyncIterator[Changed]:
+    def changes(self, *, after: int | None = None, types: Sequence[str] | None = None) -> AsyncIterator[Changed]:
         """Yield changes as they are committed, for ever; from after a `seq`, or from now."""
 
     async def last_seq(self) -> int:

@@ -223,11 +223,7 @@ def _from_text(moment: Moment, found: Any) -> datetime:
     if not isinstance(found, str):
         raise Misfit(f"time: {_shown(found)} is not a text")
     try:
-        at = (
-            datetime.fromisoformat(found)
-            if moment.format == "iso"
-            else datetime.strptime(found, moment.format)
-        )
+        at = datetime.fromisoformat(found) if moment.format == "iso" else datetime.strptime(found, moment.format)
     except ValueError as error:
         raise Misfit(f"time: {_shown(found)} is not written as {moment.format!r}") from error
     if at.tzinfo is None:

@@ -327,6 +327,4 @@ def _zone(value: Any, place: str) -> tzinfo:
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise _Wrong(
-            f"{place}: no time zone {text!r} is known here; write an offset such as '+09:00'"
-        ) from error
+        raise _Wrong(f"{place}: no time zone {text!r} is known here; write an offset such as '+09:00'") from error

@@ -207,9 +207,7 @@ class Spool:
         self.totals["received"] += len(rows)
 
     def _read(self, limit: int) -> list[Message]:
-        rows = self._connection().execute(
-            "SELECT seq, at, source, payload FROM message ORDER BY seq LIMIT ?", (limit,)
-        )
+        rows = self._connection().execute("SELECT seq, at, source, payload FROM message ORDER BY seq LIMIT ?", (limit,))
         return [Message(*row) for row in rows]
 
     def _settle(self, upto: int, written: int, rejects: Sequence[Reject]) -> None:
@@ -228,9 +226,7 @@ class Spool:
                     [(reject.at, reject.source, reject.payload, reject.reason) for reject in rejects],
                 )
                 db.execute("UPDATE total SET count = count + ? WHERE name = 'rejected'", (len(rejects),))
-                db.execute(
-                    "DELETE FROM reject WHERE seq <= (SELECT max(seq) FROM reject) - ?", (self.keep_rejects,)
-                )
+                db.execute("DELETE FROM reject WHERE seq <= (SELECT max(seq) FROM reject) - ?", (self.keep_rejects,))
 
         self._transact(steps)
         self.waiting -= gone[0]
