@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import NGSI_LD, NULL, VALUE_MEMBERS, Instance
-from hiroba.kernel.model.errors import BadRequestData
-from hiroba.kernel.model.geometry import GEOMETRIES, is_geometry
+from hiroba.kernel.model.errors import BadRequestData, shown
+from hiroba.kernel.model.geometry import is_geometry
 from hiroba.kernel.model.ids import check_uri, is_uri
 from hiroba.kernel.model.instants import check_instant
 from hiroba.kernel.model.values import CHECKS, NULLS, expand_value, null_refused
@@ -60,11 +60,10 @@ class Reader:
         """Return the instances of an attribute, the default one first; raises BadRequestData naming the member."""
         kind = type(value)
         if kind is dict:
-            dataset = value.get("dataset")
-            if len(value) == 1 and type(dataset) is dict:
-                return self._datasets(name, dataset, level, path or name)
+            if len(value) == 1 and "dataset" in value and _are_datasets(value["dataset"]):
+                return self._datasets(name, value["dataset"], level, path or name)
             return [self._instance(name, value, level, path or name)]
-        if kind is list and self._are_instances(value):
+        if kind is list and _are_instances(value, path or name):
             found = [self._instance(name, one, level, path or name) for one in value]
             return _in_order(found, path or name)
         return [self._bare(name, value, path or name)]
@@ -190,7 +189,7 @@ class Reader:
             raise BadRequestData(f"{path}.valueType does not belong to a {kind}.")
         iri = self.context.expand_name(value)
         if kind == "LanguageProperty" and iri != _LANG_STRING and value != "rdf:langString":
-            raise BadRequestData(f"{path}.valueType is {value[:80]!r}; for a LanguageProperty it is langString.")
+            raise BadRequestData(f"{path}.valueType is {shown(value)}; for a LanguageProperty it is langString.")
         return iri
 
     def _guess(self, raw: dict[str, Any], path: str) -> str | None:
@@ -206,7 +205,7 @@ class Reader:
         kind = _kind(given)
         if kind is not None:
             return kind
-        if given == "GeometryCollection" or (given not in GEOMETRIES and any(one in raw for one in _CONCISE)):
+        if given == "GeometryCollection" or any(one in raw for one in _CONCISE):
             raise _unknown_type(given, path)
         return None
 
@@ -238,25 +237,31 @@ class Reader:
         """Return the instances of a simplified attribute with several of them (4.5.4)."""
         found = []
         for dataset, value in values.items():
-            one = self.attribute(name, value, level + 1, path)
-            if len(one) != 1 or "datasetId" in one[0]:
-                raise BadRequestData(f"{path}.dataset[{dataset[:80]}] is no single value.")
+            one = self._instance(name, value, level, path) if type(value) is dict else self._bare(name, value, path)
+            if "datasetId" in one:
+                raise BadRequestData(f"{path}.dataset[{shown(dataset)}] has a datasetId of its own.")
             if dataset != "@none":
-                one[0]["datasetId"] = check_uri(dataset, f"{path}.dataset")
-            found.append(one[0])
-        if not found:
-            raise BadRequestData(f"{path}.dataset is empty.")
+                one["datasetId"] = dataset
+            found.append(one)
         return _in_order(found, path)
-
-    @staticmethod
-    def _are_instances(values: list[Any]) -> bool:
-        """Tell an array of instances from an array that is a value."""
-        if not values or type(values[0]) is not dict or not all(type(one) is dict for one in values):
-            return False
-        return any(_looks_like_instance(one) for one in values)
 
 
 _NULLABLE: Final = frozenset(("observedAt", "expiresAt", "unitCode", "objectType", "valueType"))
+
+
+def _are_datasets(values: Any) -> bool:
+    """Tell the `dataset` map of a simplified attribute from an object that merely has such a key."""
+    return type(values) is dict and bool(values) and all(key == "@none" or is_uri(key) for key in values)
+
+
+def _are_instances(values: list[Any], path: str) -> bool:
+    """Tell an array of instances from an array that is a value; raises BadRequestData for a mixture."""
+    objects = [one for one in values if type(one) is dict]
+    if not any(_looks_like_instance(one) for one in objects):
+        return False
+    if len(objects) < len(values):
+        raise BadRequestData(f"{path} is an array of attribute instances and of bare values; it can be one of them.")
+    return True
 
 
 def _looks_like_instance(value: dict[str, Any]) -> bool:
@@ -301,4 +306,4 @@ def _in_order(instances: list[Instance], path: str) -> list[Instance]:
 
 
 def _unknown_type(given: Any, path: str) -> BadRequestData:
-    return BadRequestData(f"{path}.type is {str(given)[:80]!r}; one of {', '.join(VALUE_MEMBERS)} is expected.")
+    return BadRequestData(f"{path}.type is {shown(given)}; one of {', '.join(VALUE_MEMBERS)} is expected.")

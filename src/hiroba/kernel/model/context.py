@@ -17,7 +17,7 @@ import orjson
 from pyld import jsonld
 
 from hiroba.kernel.model.entity import DEFAULT_CONTEXT
-from hiroba.kernel.model.errors import BadRequestData
+from hiroba.kernel.model.errors import BadRequestData, shown
 from hiroba.kernel.model.names import check_attribute_name, is_name, is_type_name
 
 CORE_BASE: Final = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context"
@@ -90,7 +90,7 @@ class Context:
         """Return the IRI of an entity type; raises BadRequestData for what cannot name one (4.6.2)."""
         if type(name) is not str or not (name in self._mappings or is_type_name(name)):
             raise BadRequestData(
-                f"The entity type {str(name)[:80]!r} is not a name; use letters, digits and underscores, or a URI."
+                f"The entity type {shown(name)} is not a name; use letters, digits and underscores, or a URI."
             )
         return self.expand_name(name)
 
@@ -206,7 +206,7 @@ def _flatten(parts: Any, documents: Mapping[str, Any], within: tuple[str, ...]) 
                 raise BadRequestData(f"The @context {part} includes itself.")
             document = documents.get(part)
             if not isinstance(document, dict):
-                raise BadRequestData(f"The @context {part[:200]} is not a JSON-LD document.")
+                raise BadRequestData(f"The @context {shown(part)} is not a JSON-LD document.")
             yield from _flatten(document.get("@context", {}), documents, (*within, part))
         elif isinstance(part, dict) and "@context" in part:
             yield from _flatten(part["@context"], documents, within)
@@ -220,7 +220,7 @@ def _flatten(parts: Any, documents: Mapping[str, Any], within: tuple[str, ...]) 
         elif part is None:
             yield None
         else:
-            raise BadRequestData(f"The @context contains {str(part)[:80]!r}; URLs and objects are expected.")
+            raise BadRequestData(f"The @context contains {shown(part)}; URLs and objects are expected.")
 
 
 def _process(active: _Active, local: dict[str, Any]) -> _Active:
@@ -247,7 +247,7 @@ def _process_raw(active: _Active, local: dict[str, Any]) -> _Active:
 
 
 def _refuse(url: str, *_: Any) -> Any:
-    raise BadRequestData(f"The @context refers to {url[:200]} in a way that is not supported.")
+    raise BadRequestData(f"The @context refers to {shown(url)} in a way that is not supported.")
 
 
 def _inverse(mappings: Mapping[str, Any]) -> dict[str, str]:

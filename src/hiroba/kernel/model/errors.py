@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+SHOWN_CHARACTERS = 80
+
 ERROR_BASE = "https://uri.etsi.org/ngsi-ld/errors/"
 
 
@@ -141,3 +143,17 @@ class StoreUnavailable(HirobaError):
     """Say that nothing can be written now: disk full, file read-only, store gone. Nothing was changed."""
 
     slug, status, title = "StoreUnavailable", 503, "Store unavailable"
+
+
+def shown(value: object) -> str:
+    """Return a value as it can stand in a message: short, and never walked into."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array"
+    text = repr(value[: SHOWN_CHARACTERS + 1] if isinstance(value, str) else value)
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"

@@ -11,7 +11,7 @@ from typing import Any, Final
 from hiroba.kernel.model.attributes import Reader, is_null
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import NULL, VALUE_MEMBERS, Attributes, Entity, Instance
-from hiroba.kernel.model.errors import BadRequestData
+from hiroba.kernel.model.errors import BadRequestData, shown
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.model.instants import check_instant
 from hiroba.kernel.model.names import ENTITY_MEMBERS
@@ -199,7 +199,7 @@ def expand_scope(value: Any) -> tuple[str, ...]:
         raise BadRequestData("scope is empty; leave it out when there is none.")
     for scope in scopes:
         if type(scope) is not str or not all(_is_level(level) for level in scope.removeprefix("/").split("/")):
-            raise BadRequestData(f"scope {str(scope)[:80]!r} is not a path of names such as /disaster/river.")
+            raise BadRequestData(f"scope {shown(scope)} is not a path of names such as /disaster/river.")
     return tuple(dict.fromkeys(scopes))
 
 
@@ -224,4 +224,4 @@ def _fragment_expiry(value: Any, *, allow_null: bool) -> str:
 
 
 def _twice(name: str) -> BadRequestData:
-    return BadRequestData(f"{name!r} names an attribute that another member of the entity means too.")
+    return BadRequestData(f"{shown(name)} names an attribute that another member of the entity means too.")

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from hiroba.kernel.model.errors import BadRequestData
+from hiroba.kernel.model.errors import BadRequestData, shown
 
 
 def is_geometry(value: object) -> bool:
@@ -35,7 +35,7 @@ def check_geometry(value: Any, member: str) -> dict[str, Any]:
     check = _CHECKS.get(kind) if type(kind) is str else None
     if check is None:
         known = ", ".join(_CHECKS)
-        raise BadRequestData(f"{member}.type is {kind!r}; the supported geometries are {known}.")
+        raise BadRequestData(f"{member}.type is {shown(kind)}; the supported geometries are {known}.")
     if "coordinates" not in value:
         raise BadRequestData(f"{member}.coordinates is missing.")
     check(value["coordinates"], member + ".coordinates")
@@ -53,7 +53,7 @@ def _position(value: Any, member: str) -> None:
         raise BadRequestData(f"{member} is no position; [longitude, latitude] or with an altitude is expected.")
     for number in value:
         if type(number) is not float and type(number) is not int:
-            raise BadRequestData(f"{member} contains {str(number)[:40]!r}; numbers are expected.")
+            raise BadRequestData(f"{member} contains {shown(number)}; numbers are expected.")
     if not -180 <= value[0] <= 180:
         raise BadRequestData(f"{member} has the longitude {value[0]}; it lies between -180 and 180 (and comes first).")
     if not -90 <= value[1] <= 90:
@@ -96,7 +96,7 @@ def _check_box(value: Any, member: str) -> None:
         raise BadRequestData(f"{member} needs four or six numbers.")
     for number in value:
         if type(number) not in (int, float) or not isfinite(number):
-            raise BadRequestData(f"{member} contains {str(number)[:40]!r}; numbers are expected.")
+            raise BadRequestData(f"{member} contains {shown(number)}; numbers are expected.")
 
 
 _CHECKS: Final[dict[str, Callable[[Any, str], None]]] = {

@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 from uuid import uuid4
 
-from hiroba.kernel.model.errors import BadRequestData
+from hiroba.kernel.model.errors import BadRequestData, shown
 
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`\x00-\x1f\x7f]+")
 _NAMESPACE: Final = "urn:ngsi-ld:"
@@ -21,7 +21,7 @@ def check_uri(text: Any, member: str) -> str:
     """Return the text when it is a URI; raises BadRequestData naming the member otherwise."""
     if type(text) is str and _URI.fullmatch(text) is not None:
         return text
-    raise BadRequestData(f"{member} is {_shown(text)}; a URI is expected, such as urn:ngsi-ld:Building:1.")
+    raise BadRequestData(f"{member} is {shown(text)}; a URI is expected, such as urn:ngsi-ld:Building:1.")
 
 
 def new_urn(kind: str) -> str:
@@ -32,8 +32,3 @@ def new_urn(kind: str) -> str:
 def new_instance_id() -> str:
     """Return a fresh id for an instance of an attribute (4.5.7)."""
     return f"{_NAMESPACE}Instance:{uuid4()}"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "…"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from hiroba.kernel.model.errors import BadRequestData
+from hiroba.kernel.model.errors import BadRequestData, shown
 
 _FORM: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,6})?Z", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,8 +31,7 @@ def check_instant(text: Any, member: str) -> str:
     if is_instant(text):
         checked: str = text
         return checked
-    shown = repr(text)[:60]
-    raise BadRequestData(f"{member} is {shown}; a DateTime in UTC is expected, such as 2026-04-01T09:30:00Z.")
+    raise BadRequestData(f"{member} is {shown(text)}; a DateTime in UTC is expected, such as 2026-04-01T09:30:00Z.")
 
 
 def parse_instant(text: str) -> int:

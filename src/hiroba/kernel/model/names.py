@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from hiroba.kernel.model.entity import NGSI_LD
-from hiroba.kernel.model.errors import BadRequestData
+from hiroba.kernel.model.errors import BadRequestData, shown
 from hiroba.kernel.model.ids import is_uri
 
 _TAG: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
@@ -16,16 +16,10 @@ ENTITY_MEMBERS: Final = frozenset(
 )
 """The members of an entity that are no attributes."""
 
+# `value` and its like are let through: published models have attributes of these names
 _RESERVED: Final = frozenset(
     NGSI_LD + name
     for name in (
-        "hasValue",
-        "hasObject",
-        "hasLanguageMap",
-        "hasVocab",
-        "hasJSON",
-        "hasValueList",
-        "hasObjectList",
         "hasPreviousValue",
         "hasPreviousObject",
         "hasPreviousLanguageMap",
@@ -35,7 +29,6 @@ _RESERVED: Final = frozenset(
         "hasPreviousObjectList",
         "hasValueType",
         "hasObjectType",
-        "hasDataset",
         "datasetId",
         "instanceId",
         "observedAt",
@@ -45,7 +38,6 @@ _RESERVED: Final = frozenset(
         "deletedAt",
         "expiresAt",
         "scope",
-        "lang",
     )
 )
 
@@ -69,10 +61,10 @@ def is_type_name(text: str) -> bool:
 def check_attribute_name(text: str, iri: str, *, mapped: bool) -> None:
     """Raise BadRequestData unless the text can name an attribute; `mapped` for a term that the @context defines."""
     if text in ENTITY_MEMBERS or text.startswith("@") or iri in _RESERVED:
-        raise BadRequestData(f"{text!r} has a meaning of its own in NGSI-LD and cannot name an attribute.")
+        raise BadRequestData(f"{shown(text)} has a meaning of its own in NGSI-LD and cannot name an attribute.")
     if not mapped and not is_type_name(text):
         raise BadRequestData(
-            f"{text!r} cannot name an attribute; use letters, digits and underscores after a letter, or a URI."
+            f"{shown(text)} cannot name an attribute; use letters, digits and underscores after a letter, or a URI."
         )
 
 

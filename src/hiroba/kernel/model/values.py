@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import NULL
-from hiroba.kernel.model.errors import BadRequestData
+from hiroba.kernel.model.errors import BadRequestData, shown
 from hiroba.kernel.model.geometry import check_geometry, is_geometry
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.model.names import is_language
@@ -112,7 +112,7 @@ def _language(value: Any, context: Context, path: str, allow_null: bool) -> Any:
         raise BadRequestData(f"{path} is no map of languages; an object of language tags and texts is expected.")
     for tag, text in value.items():
         if not is_language(tag):
-            raise BadRequestData(f"{path} has the key {tag[:80]!r}; language tags such as ja or en-GB are expected.")
+            raise BadRequestData(f"{path} has the key {shown(tag)}; language tags such as ja or en-GB are expected.")
         if type(text) is list:
             if not all(type(one) is str for one in text):
                 raise BadRequestData(f"{path}[{tag}] contains something that is no text.")
