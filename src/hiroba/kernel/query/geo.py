@@ -115,7 +115,7 @@ def _target_shape(geojson: bytes) -> BaseGeometry | None:
 
 
 def geo_matcher(query: GeoQuery) -> Callable[[Entity], bool]:
-    """Compile a geographic query to a function over entities; any instance that fits counts."""
+    """Compile a geographic query to a function over entities, for use in one thread; any instance counts."""
     name = query.geoproperty
     relates = _relation(query)
     relates_point = _point_relation(query)

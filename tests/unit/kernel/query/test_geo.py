@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from hiroba.kernel.model.errors import BadRequestData, TooComplexQuery
 from hiroba.kernel.query.geo import geo_matcher, parse_geo
+from hiroba.kernel.query.reference import reference_shape
 from hiroba.kernel.query.tree import GeoQuery
 
 SQUARE = [[[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]]]
@@ -106,6 +108,15 @@ def test_near_works_across_the_date_line_and_over_the_pole() -> None:
     assert not matches("near;maxDistance==22000", "Point", [179.9, 0], line)
 
 
+def test_near_an_area_measures_from_its_edge() -> None:
+    """A degree along the equator is 111,319.5 m."""
+    assert matches("near;maxDistance==111400", "Polygon", SQUARE, point(11, 0))
+    assert not matches("near;maxDistance==111200", "Polygon", SQUARE, point(11, 0))
+    assert matches("near;minDistance==111200", "Polygon", SQUARE, point(11, 0))
+    assert not matches("near;minDistance==111400", "Polygon", SQUARE, point(11, 0))
+    assert not matches("near;minDistance==1", "Polygon", SQUARE, INNER)
+
+
 def test_any_instance_counts_and_none_never_does() -> None:
     assert matches("within", "Polygon", SQUARE, point(50, 50), point(5, 5))
     for georel in ("within", "disjoint", "near;minDistance==1"):
@@ -176,6 +187,14 @@ def test_an_error_names_parameter_and_place(georel: Any, geometry: Any, coordina
     with pytest.raises(BadRequestData) as raised:
         parse_geo(georel, geometry, coordinates, "x:location")
     assert named in raised.value.detail
+
+
+def test_a_prepared_geometry_is_shared_within_a_thread_only() -> None:
+    one = parse_geo("within", "Polygon", SQUARE, "x:location")
+    other = parse_geo("near;maxDistance==5", "Polygon", SQUARE, "x:area")
+    assert reference_shape(one) is reference_shape(other)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(reference_shape, one).result() is not reference_shape(one)
 
 
 def test_too_many_positions_are_refused() -> None:
