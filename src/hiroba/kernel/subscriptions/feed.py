@@ -19,9 +19,7 @@ class ChangeFeed:
     that it costs no memory and misses nothing. Use it as an async context manager and await `next_batch`.
     """
 
-    def __init__(
-        self, store: TenantStore, position: int, *, page: int = PAGE, backlog: int = BACKLOG
-    ) -> None:
+    def __init__(self, store: TenantStore, position: int, *, page: int = PAGE, backlog: int = BACKLOG) -> None:
         self.position = position
         self._store = store
         self._page = page
@@ -79,7 +77,7 @@ class ChangeFeed:
                 return batch
 
     async def _from_log(self) -> Sequence[Change]:
-        # commits from here on are kept: what the page does not show yet is in memory, what both show is dropped
+        # commits from here on are kept: the page may miss some of them, and what both have is dropped
         self._behind = False
         try:
             batch = await self._store.changes(self.position, self._page)
