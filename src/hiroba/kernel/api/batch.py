@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace as with_
 from typing import Any
 
 import orjson
@@ -15,7 +14,7 @@ from hiroba.kernel.api.router import Route
 from hiroba.kernel.broker import batch, entities
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.model.entity import Entity
-from hiroba.kernel.model.errors import BadRequestData, HirobaError, TooComplexQuery
+from hiroba.kernel.model.errors import BadRequestData, HirobaError
 from hiroba.kernel.model.expand import Fragment, expand_entity, expand_fragment
 from hiroba.kernel.model.ids import check_uri
 
@@ -76,22 +75,9 @@ async def query_entities(broker: Broker, request: Request) -> Response:
     query = queries.entity_query(broker, parameters, context)
     selectors = queries.selectors_of(body, context)
     if selectors:
-        query = _selected(query, selectors)
+        query = queries.selected(query, selectors)
     page = await entities.query_entities(broker, request.tenant, query, local=queries.is_local(parameters))
     return answer_page(request, page, query, context, view_of(request, context), kind)
-
-
-def _selected(query: Any, selectors: list[tuple[Any, Any, Any]]) -> Any:
-    """Restrict a query to its entity selectors; those by type alone may be several, others stand alone."""
-    if len(selectors) == 1:
-        ids, pattern, types = selectors[0]
-        return with_(query, ids=ids, id_pattern=None if ids else pattern, types=types)
-    if any(ids or pattern for ids, pattern, _ in selectors):
-        if all(ids for ids, _, _ in selectors):
-            listed = tuple(id for ids, _, _ in selectors for id in ids)
-            return with_(query, ids=listed, types=queries.any_of([types for _, _, types in selectors]))
-        raise TooComplexQuery("Several entity selectors with id patterns cannot be combined; send a query for each.")
-    return with_(query, types=queries.any_of([types for _, _, types in selectors]))
 
 
 async def _entities(broker: Broker, request: Request) -> tuple[list[Entity], list[tuple[str, HirobaError]]]:

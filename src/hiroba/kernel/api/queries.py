@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -11,11 +12,13 @@ from hiroba.kernel.api.negotiation import ids_of, names, page_of
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import LOCATION
-from hiroba.kernel.model.errors import BadRequestData, InvalidRequest
+from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, TooComplexQuery
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.query import parse_geo, parse_order, parse_q, parse_scope, parse_types
 from hiroba.kernel.query.tree import GeoQuery, TypeOr, TypeQuery
 from hiroba.kernel.store.port import EntityQuery
+
+Selector: TypeAlias = tuple[tuple[str, ...] | None, str | None, TypeQuery | None]
 
 TEXTS: Final = (
     "q",
@@ -115,9 +118,7 @@ async def document_parameters(request: Request, body: dict[str, Any]) -> dict[st
     return found
 
 
-def selectors_of(
-    body: dict[str, Any], context: Context
-) -> list[tuple[tuple[str, ...] | None, str | None, TypeQuery | None]]:
+def selectors_of(body: dict[str, Any], context: Context) -> list[Selector]:
     """Return the entity selectors of a Query document: (ids, id pattern, types) each (5.2.33)."""
     selectors = body.get("entities")
     if selectors is None:
@@ -151,6 +152,21 @@ def _selected_ids(selector: dict[str, Any]) -> tuple[str, ...] | None:
     for id in listed:
         check_uri(id, "id")
     return tuple(listed)
+
+
+def selected(query: EntityQuery, selectors: list[Selector]) -> EntityQuery:
+    """Restrict a query to its entity selectors; those by type alone may be several, others stand alone."""
+    if not selectors:
+        return query
+    if len(selectors) == 1:
+        ids, pattern, types = selectors[0]
+        return replace(query, ids=ids, id_pattern=None if ids else pattern, types=types)
+    types = any_of([types for _, _, types in selectors])
+    if any(ids or pattern for ids, pattern, _ in selectors):
+        if all(ids for ids, _, _ in selectors):
+            return replace(query, ids=tuple(id for ids, _, _ in selectors for id in ids or ()), types=types)
+        raise TooComplexQuery("Several entity selectors with id patterns cannot be combined; send a query for each.")
+    return replace(query, types=types)
 
 
 def any_of(types: list[TypeQuery | None]) -> TypeQuery | None:

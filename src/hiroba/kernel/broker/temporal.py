@@ -1,0 +1,153 @@
+"""The operations that read histories (GS CIM 009, 5.7.3 and 5.7.4)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from hiroba.kernel.broker.broker import Broker
+from hiroba.kernel.broker.entities import check_width
+from hiroba.kernel.broker.temporal_aggregates import Aggregates, time_of
+from hiroba.kernel.broker.temporal_shapes import Shape, write_aggregates, write_evolution
+from hiroba.kernel.model.context import Context
+from hiroba.kernel.model.errors import BadRequestData, ResourceNotFound
+from hiroba.kernel.model.ids import check_uri
+from hiroba.kernel.model.instants import parse_instant
+from hiroba.kernel.query.tree import TemporalQuery
+from hiroba.kernel.store.port import EntityQuery, Evolution, HistoryQuery, TenantStore
+
+PART: Final = 50_000
+"""Instances of one entity that are aggregated at a time."""
+UNBOUNDED: Final = 1_000_000
+IN_LOOP: Final = 200
+
+
+@dataclass(slots=True, frozen=True)
+class HistoryPage:
+    """Temporal entities; `truncated` is the span (first, last; µs) covered when not all instances fitted."""
+
+    documents: list[dict[str, Any]]
+    more: bool = False
+    count: int | None = None
+    truncated: tuple[int, int] | None = None
+
+
+async def retrieve_temporal(
+    broker: Broker,
+    tenant: str,
+    id: str,
+    *,
+    time: TemporalQuery,
+    shape: Shape,
+    context: Context,
+    attrs: tuple[str, ...] | None = None,
+    last_n: int | None = None,
+) -> HistoryPage:
+    """Return the history of one entity, present or deleted, as a page with one document (5.7.3).
+
+    `attrs` are IRIs. An entity that has nothing in the time asked for is shown without attributes. Raises
+    ResourceNotFound for an entity that never was.
+    """
+    check_uri(id, "entity id")
+    entity = EntityQuery(ids=(id,), limit=1)
+    query = HistoryQuery(entity, time, attrs, last_n, broker.limits.temporal_instances)
+    store = await broker.store.tenant(tenant)
+    page = await _told(store, query, shape, context)
+    if page.documents:
+        return page
+    ever = await store.evolutions(HistoryQuery(entity, TemporalQuery(None, None, None), None, None, 1))
+    known = ever[0][0].entity if ever[0] else None
+    if known is None:
+        stored = await store.get(id)
+        known = stored.entity if stored is not None else None
+    if known is None:
+        raise ResourceNotFound(f"No entity with the id {id!r} is known.")
+    return HistoryPage([write_evolution(Evolution(known), context, shape)])
+
+
+async def query_temporal(
+    broker: Broker, tenant: str, query: HistoryQuery, *, shape: Shape, context: Context, local: bool = False
+) -> HistoryPage:
+    """Return the histories of the entities that a query chooses (5.7.4).
+
+    Raises BadRequestData for a query without time, or one that is too wide.
+    """
+    if query.time.timerel is None:
+        raise BadRequestData("timerel is missing; a query over histories needs a time (timerel and timeAt).")
+    check_width(query.entity, local=local)
+    store = await broker.store.tenant(tenant)
+    return await _told(store, query, shape, context)
+
+
+async def _told(store: TenantStore, query: HistoryQuery, shape: Shape, context: Context) -> HistoryPage:
+    if shape.methods:
+        return await _aggregated(store, query, shape, context)
+    evolutions, count, more = await store.evolutions(query)
+    evolutions, truncated = _cut(evolutions, query)
+
+    def write() -> list[dict[str, Any]]:
+        return [write_evolution(one, context, shape) for one in evolutions]
+
+    size = sum(len(rows) for one in evolutions for rows in one.instances.values())
+    documents = write() if size <= IN_LOOP else await asyncio.to_thread(write)
+    return HistoryPage(documents, more, count, truncated)
+
+
+def _cut(evolutions: list[Evolution], query: HistoryQuery) -> tuple[list[Evolution], tuple[int, int] | None]:
+    """Cut all histories to the span that every one of them covers, so that the rest can be had from its end on."""
+    spans = [one.truncated for one in evolutions if one.truncated is not None]
+    if not spans:
+        return evolutions, None
+    name = query.time.timeproperty
+    low, high = min(start for start, _ in spans), max(end for _, end in spans)
+    if query.last_n is None:
+        high = min(end for _, end in spans)
+    else:
+        low = max(start for start, _ in spans)
+    kept: list[Evolution] = []
+    for one in evolutions:
+        instances = {
+            iri: [row for row in rows if low <= parse_instant(time_of(row, name)) <= high]
+            if query.last_n is not None
+            else [row for row in rows if parse_instant(time_of(row, name)) <= high]
+            for iri, rows in one.instances.items()
+        }
+        kept.append(Evolution(one.entity, {iri: rows for iri, rows in instances.items() if rows}))
+    return [one for one in kept if one.instances], (low, high)
+
+
+async def _aggregated(store: TenantStore, query: HistoryQuery, shape: Shape, context: Context) -> HistoryPage:
+    """Aggregate part by part, so that a long history needs little memory and holds nobody up."""
+    time = query.time
+    limit = PART if time.timerel is not None and query.last_n is None else UNBOUNDED
+    evolutions, count, more = await store.evolutions(replace(query, limit=limit))
+    documents = []
+    for evolution in evolutions:
+        aggregates = Aggregates(
+            shape.period,
+            start=None if time.timerel == "before" else time.start,
+            end=time.start if time.timerel == "before" else time.end,
+            timeproperty=time.timeproperty,
+        )
+        part: Evolution | None = evolution
+        while part is not None:
+            await asyncio.to_thread(aggregates.add, part)
+            part = await _rest(store, query, part, limit=limit)
+        documents.append(write_aggregates(evolution.entity, aggregates, context, shape))
+    return HistoryPage(documents, more, count)
+
+
+async def _rest(store: TenantStore, query: HistoryQuery, part: Evolution, *, limit: int) -> Evolution | None:
+    """Return the next part of a history that was cut, None when there is no more."""
+    if part.truncated is None or query.time.timerel is None:
+        return None
+    after, time = part.truncated[1] + 1, query.time
+    if time.timerel == "after":
+        rest = TemporalQuery("after", after, None, time.timeproperty)
+    else:
+        end = time.start if time.timerel == "before" else time.end
+        rest = TemporalQuery("between", after, end, time.timeproperty)
+    alone = EntityQuery(ids=(part.entity["id"],), limit=1)
+    found, _, _ = await store.evolutions(HistoryQuery(alone, rest, query.attrs, None, limit))
+    return found[0] if found else None
