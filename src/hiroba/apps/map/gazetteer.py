@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from hiroba.sdk import App, Backoff, Changed, City, LogOnce, errors
 _PAGE: Final = 1000
 _FLUSH_EVERY: Final = 0.1
 _NEW_TENANTS_EVERY: Final = 1.0
+PATIENCE: Final = 0.2
+_STALE: Final = 7 * 86400.0
 _PICK: Final = ("id", "type", *sorted(WATCHED))
 
 
@@ -24,6 +27,9 @@ class _Followed:
 
     seen: int
     base: int
+    waited_for: int = 0
+    kept: int = -1
+    kept_at: float = 0.0
     versions: dict[str, int] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     grown: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -41,7 +47,8 @@ class _Followed:
 class Gazetteer:
     """Follow all tenants; how far each was read is kept in the index itself, beside what it holds.
 
-    A tenant whose index is new, or knows more than the change log (a restored backup), is read afresh.
+    A tenant is read afresh when its index is new, knows more than the change log (a restored backup), or stood still
+    for so long that the log may have been trimmed meanwhile.
     """
 
     def __init__(self, app: App) -> None:
@@ -49,6 +56,8 @@ class Gazetteer:
         self._index: Index | None = None
         self._tenants: dict[str, _Followed] = {}
         self._shapes: dict[str, dict[str, dict[str, int]]] = {}
+        self._look_again = asyncio.Event()
+        self._begun = asyncio.Condition()
 
     @property
     def index(self) -> Index:
@@ -75,7 +84,9 @@ class Gazetteer:
                 for tenant in await self._app.tenants():
                     if tenant not in following:
                         following[tenant] = asyncio.create_task(self._keep_following(tenant))
-                await asyncio.sleep(_NEW_TENANTS_EVERY)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._look_again.wait(), _NEW_TENANTS_EVERY)
+                self._look_again.clear()
         finally:
             for task in following.values():
                 task.cancel()
@@ -94,11 +105,15 @@ class Gazetteer:
 
     async def _follow(self, tenant: str) -> None:
         city = self._app.city(tenant)
-        seq, last = await asyncio.to_thread(self.index.progress, tenant), await city.last_seq()
-        if seq is None or seq > last:
+        known, last = await asyncio.to_thread(self.index.progress, tenant), await city.last_seq()
+        if known is None or known.seq > last or not 0 <= time.time() - known.at < _STALE:
             await self._read_all(city, last)
             seq = last
+        else:
+            seq = known.seq
         followed = self._tenants[tenant] = _Followed(seen=seq, base=max(seq, last))
+        async with self._begun:
+            self._begun.notify_all()
         writer = asyncio.create_task(self._keep_writing(city, followed))
         try:
             async for change in city.changes(after=seq):
@@ -149,41 +164,51 @@ class Gazetteer:
                     gone = set(part).difference(place.id for place in places)
                     await asyncio.to_thread(self.index.write, city.tenant, places, gone, seq=None)
                     self._shapes.pop(city.tenant, None)
-                if await asyncio.to_thread(self.index.progress, city.tenant) != seq:
+                if seq != followed.kept or time.monotonic() - followed.kept_at > _STALE / 7:
+                    followed.kept, followed.kept_at = seq, time.monotonic()
                     await asyncio.to_thread(self.index.write, city.tenant, [], seq=seq)
             except BaseException:
                 followed.touched.update(ids)
                 raise
 
-    async def version(self, city: City, types: Sequence[str], *, patience: float = 0.2) -> int | None:
-        """Return the `seq` that last changed these types on the map; None when it cannot be told yet.
+    async def version(self, city: City, types: Sequence[str], *, patience: float = PATIENCE) -> int | None:
+        """Return the `seq` that last changed these types on the map; None while the tenant is not followed.
 
-        Waits up to `patience` seconds for the reader to have seen what is committed now.
+        Waits up to `patience` seconds for the reader to have seen what is committed now, so that who wrote a moment
+        ago is not told that nothing changed.
         """
-        followed = self._tenants.get(city.tenant)
+        followed = await self._followed(city.tenant, patience)
         if followed is None:
             return None
-        if not await self._caught_up(city, followed, patience):
-            return None
+        await self._catch_up(city, followed, patience)
         return max(followed.versions.get(kind, followed.base) for kind in types)
 
+    async def _followed(self, tenant: str, patience: float) -> _Followed | None:
+        """Return how far a tenant is followed; one that is new is looked for at once and waited for a little."""
+        if tenant not in self._tenants and tenant in await self._app.tenants():
+            self._look_again.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience), self._begun:
+                    await self._begun.wait_for(lambda: tenant in self._tenants)
+        return self._tenants.get(tenant)
+
     @staticmethod
-    async def _caught_up(city: City, followed: _Followed, patience: float) -> bool:
+    async def _catch_up(city: City, followed: _Followed, patience: float) -> None:
         target = await city.last_seq()
-        if followed.seen >= target:
-            return True
+        if max(followed.seen, followed.waited_for) >= target:
+            return
         try:
             async with asyncio.timeout(patience), followed.grown:
                 await followed.grown.wait_for(lambda: followed.seen >= target)
         except TimeoutError:
-            return False
-        return True
+            # the newest rows of the log may be such as nobody is told of: do not wait for them again
+            followed.waited_for = target
 
     async def settle(self, city: City) -> None:
         """Bring the index up to what is committed now, as far as that goes quickly."""
-        followed = self._tenants.get(city.tenant)
+        followed = await self._followed(city.tenant, PATIENCE)
         if followed is not None:
-            await self._caught_up(city, followed, 0.2)
+            await self._catch_up(city, followed, PATIENCE)
             if followed.touched:
                 await self._write(city, followed)
 

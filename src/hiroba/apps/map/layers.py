@@ -38,9 +38,7 @@ def layers(
     return [*answer, rest] if rest["layers"] else answer
 
 
-def _layer(
-    kind: str, count: int, shapes: Mapping[str, int], description: Mapping[str, Any]
-) -> dict[str, Any]:
+def _layer(kind: str, count: int, shapes: Mapping[str, int], description: Mapping[str, Any]) -> dict[str, Any]:
     plain = kind.rstrip("/#").replace("#", "/").rsplit("/", 1)[-1]
     return {
         "type": kind,

@@ -25,9 +25,7 @@ class Manner:
     most: int = 2000
 
 
-async def paint(
-    city: City, types: Sequence[str], tile: Tile, *, shapes: Mapping[str, int], manner: Manner
-) -> bytes:
+async def paint(city: City, types: Sequence[str], tile: Tile, *, shapes: Mapping[str, int], manner: Manner) -> bytes:
     """Return the tile of some types as MVT; `shapes` says how many points, lines and areas they have."""
     if any(count for shape, count in shapes.items() if shape in ("line", "area")):
         whole = await _whole(city, types, tile.wider(1 / 32), manner.most)
@@ -39,9 +37,7 @@ async def paint(
         if whole is not None:
             return await asyncio.to_thread(_encode_whole, tile, whole)
         return await _clusters(city, types, tile, _CROWDED_PIXELS)
-    cells = await city.cells(
-        ",".join(types), box=tile.box, size=tile.cell(manner.cluster_pixels), attrs=NAMES
-    )
+    cells = await city.cells(",".join(types), box=tile.box, size=tile.cell(manner.cluster_pixels), attrs=NAMES)
     if sum(cell.count for cell in cells) <= manner.few and any(cell.count > 1 for cell in cells):
         whole = await _whole(city, types, tile.box, manner.most)
         if whole is not None:

@@ -10,7 +10,7 @@ import shapely
 import shapely.geometry
 
 NAMES: Final = ("name", "title", "stationName", "officialName")
-OTHER_NAMES: Final = ("alternateName", "nameKana", "name_kana", "nameEn", "shortName")
+OTHER_NAMES: Final = ("alternateName", "nameKana", "nameEnglish", "shortName")
 ADDRESS: Final = "address"
 LOCATION: Final = "location"
 WATCHED: Final = frozenset((*NAMES, *OTHER_NAMES, ADDRESS, LOCATION))
@@ -78,9 +78,7 @@ def texts(attribute: Any) -> list[str]:
     if isinstance(value, str):
         return [value] if value.strip() else []
     if isinstance(value, Mapping):
-        value = [
-            value[key] for key in sorted(value, key=lambda key: (not str(key).startswith("ja"), str(key)))
-        ]
+        value = [value[key] for key in sorted(value, key=lambda key: (not str(key).startswith("ja"), str(key)))]
     if isinstance(value, list):
         return [text for text in value if isinstance(text, str) and text.strip()]
     return []

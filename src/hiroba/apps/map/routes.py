@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from hiroba.apps.map.gazetteer import Gazetteer
 from hiroba.apps.map.layers import layers
 from hiroba.apps.map.painting import Manner, paint
 from hiroba.apps.map.tiles import Tile
-from hiroba.sdk import App, City, Request, Response, errors, json_answer
+from hiroba.sdk import App, City, Request, Response, errors, json_answer, vocabulary
 
 MEDIA_TYPE: Final = "application/vnd.mapbox-vector-tile"
 _WORTH_PACKING: Final = 256
@@ -66,12 +66,9 @@ def _weight(painted: _Painted) -> int:
 class MapRoutes:
     """Answer for the map; the routes are `GET` below `/apps/map`."""
 
-    def __init__(
-        self, app: App, gazetteer: Gazetteer, *, vocabulary: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
+    def __init__(self, app: App, gazetteer: Gazetteer) -> None:
         self._app = app
         self._gazetteer = gazetteer
-        self._vocabulary = vocabulary
         settings = app.settings
         self._manner = Manner(
             cluster_pixels=float(settings["cluster_pixels"]),
@@ -97,7 +94,7 @@ class MapRoutes:
         """Answer the types in use by field of the city, with their titles, counts, colours and shapes."""
         city = self._city(request)
         counts = await city.types()
-        return json_answer(layers(self._vocabulary, counts, await self._gazetteer.shapes(city)))
+        return json_answer(layers(vocabulary.fields(), counts, await self._gazetteer.shapes(city)))
 
     async def tile(self, request: Request) -> Response:
         """Answer one vector tile, or 304 when the asker has it already."""
@@ -112,8 +109,7 @@ class MapRoutes:
             raise errors.ResourceNotFound(str(error)) from error
         version = await self._gazetteer.version(city, types)
         if version is None:
-            painted = await self._paint(city, types, tile, -1)
-            return _tile_answer(request, painted, None)
+            return _tile_answer(request, await self._paint(city, types, tile, -1), None)
         etag = f'W/"{self._born}-{version:x}"'
         if etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=_headers(etag))
@@ -153,17 +149,13 @@ class MapRoutes:
             raise errors.InvalidRequest("text is longer than 200 characters")
         limit = _whole_number(query.get("limit", "20"), "limit", most=_MOST_HITS)
         types = [kind for kind in query.get("type", "").split(",") if kind]
-        await city.last_seq()
         await self._gazetteer.settle(city)
-        hits = await asyncio.to_thread(
-            self._gazetteer.index.search, city.tenant, text, limit=limit, types=types
-        )
+        hits = await asyncio.to_thread(self._gazetteer.index.search, city.tenant, text, limit=limit, types=types)
         return json_answer(hits)
 
     async def extent(self, request: Request) -> Response:
         """Answer the box that holds the places (west, south, east, north), or null."""
         city = self._city(request)
-        await city.last_seq()
         await self._gazetteer.settle(city)
         return json_answer(await asyncio.to_thread(self._gazetteer.index.extent, city.tenant))
 
@@ -177,9 +169,7 @@ class MapRoutes:
 
 def _background(setting: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        key: setting[key]
-        for key in ("id", "title", "tiles", "attribution", "minzoom", "maxzoom")
-        if key in setting
+        key: setting[key] for key in ("id", "title", "tiles", "attribution", "minzoom", "maxzoom") if key in setting
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from hiroba.apps.map.places import Place
 
 _VERSION: Final = 1
 _SCHEMA: Final = """
-CREATE TABLE progress (tenant TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE progress (tenant TEXT PRIMARY KEY, seq INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE place (
     ref INTEGER PRIMARY KEY, tenant TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL,
     address TEXT NOT NULL, lon REAL, lat REAL, shape TEXT NOT NULL,
@@ -31,9 +32,7 @@ CREATE VIRTUAL TABLE words USING fts5 (
 );
 """
 _COLUMNS: Final = "tenant, id, type, name, address, lon, lat, shape, folded, others, folded_address, code"
-_FOUND: Final = (
-    "place.ref, place.id, type, name, place.address, lon, lat, folded, others, folded_address, place.code"
-)
+_FOUND: Final = "place.ref, place.id, type, name, place.address, lon, lat, folded, others, folded_address, place.code"
 _CANDIDATES: Final = 400
 _NAMES_DONE: Final = 3
 _EDGE: Final = 0.005
@@ -50,6 +49,14 @@ class Hit:
     address: str
     lon: float | None
     lat: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Up to which `seq` the changes are known, and when (seconds since 1970) that was written."""
+
+    seq: int
+    at: float
 
 
 class Index:
@@ -91,24 +98,20 @@ class Index:
                 connection.close()
             self._readers.clear()
 
-    def progress(self, tenant: str) -> int | None:
-        """Return up to which `seq` of the tenant's changes the index knows, None when it was never filled."""
+    def progress(self, tenant: str) -> Progress | None:
+        """Return how far the tenant's changes are known, None when it was never filled."""
         with self._lock:
-            seq: int | None = self._writer.execute("SELECT seq FROM progress WHERE tenant = ?", (tenant,)).get
-        return seq
+            row = self._writer.execute("SELECT seq, at FROM progress WHERE tenant = ?", (tenant,)).fetchone()
+        return None if row is None else Progress(*row)
 
     def forget(self, tenant: str) -> None:
         """Empty a tenant's index."""
         with self._lock, self._writer as writer:
-            writer.execute(
-                "DELETE FROM words WHERE rowid IN (SELECT ref FROM place WHERE tenant = ?)", (tenant,)
-            )
+            writer.execute("DELETE FROM words WHERE rowid IN (SELECT ref FROM place WHERE tenant = ?)", (tenant,))
             writer.execute("DELETE FROM place WHERE tenant = ?", (tenant,))
             writer.execute("DELETE FROM progress WHERE tenant = ?", (tenant,))
 
-    def write(
-        self, tenant: str, places: Iterable[Place], gone: Iterable[str] = (), *, seq: int | None
-    ) -> None:
+    def write(self, tenant: str, places: Iterable[Place], gone: Iterable[str] = (), *, seq: int | None) -> None:
         """Keep places as they are now and forget those gone; with `seq` also how far changes were read."""
         with self._lock, self._writer as writer:
             for id in gone:
@@ -116,7 +119,7 @@ class Index:
             for one in places:
                 self._put(writer, tenant, one)
             if seq is not None:
-                writer.execute("INSERT OR REPLACE INTO progress VALUES (?, ?)", (tenant, seq))
+                writer.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?)", (tenant, seq, time.time()))
 
     @staticmethod
     def _remove(writer: apsw.Connection, tenant: str, id: str) -> None:
@@ -207,9 +210,7 @@ class Index:
         """Return the box (west, south, east, north) of the places, less 0.5 % on each side."""
         reader = self._borrow()
         try:
-            total = reader.execute(
-                "SELECT count(*) FROM place WHERE tenant = ? AND lon IS NOT NULL", (tenant,)
-            ).get
+            total = reader.execute("SELECT count(*) FROM place WHERE tenant = ? AND lon IS NOT NULL", (tenant,)).get
             if not total:
                 return None
             skip = int(total * _EDGE)

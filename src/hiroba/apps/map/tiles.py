@@ -105,9 +105,7 @@ def drawn(tile: Tile, geometry: Mapping[str, Any], properties: Mapping[str, Any]
         return [one] if one else []
     placed = shapely.transform(shapely.geometry.shape(geometry), _placing(tile))
     return [
-        (part, properties)
-        for piece in _pieces(placed)
-        if (part := _fitted(piece)) is not None and not part.is_empty
+        (part, properties) for piece in _pieces(placed) if (part := _fitted(piece)) is not None and not part.is_empty
     ]
 
 
@@ -141,9 +139,7 @@ def _fitted(shape: BaseGeometry) -> BaseGeometry | None:
     clipped = shapely.clip_by_rect(simple, -_BUFFER, -_BUFFER, edge, edge)
     if clipped.geom_type == "GeometryCollection":
         dimension = shapely.get_dimensions(shape)
-        clipped = shapely.union_all(
-            [part for part in clipped.geoms if shapely.get_dimensions(part) == dimension]
-        )
+        clipped = shapely.union_all([part for part in clipped.geoms if shapely.get_dimensions(part) == dimension])
     return clipped
 
 

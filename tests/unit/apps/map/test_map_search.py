@@ -73,9 +73,7 @@ def test_the_better_match_comes_first(index):
 
 
 def test_an_address_and_an_id_lead_to_the_place(index):
-    index.write(
-        "", [kept("集会所", id="urn:ngsi-ld:Building:kasuga-1", address="香川県高松市春日町12-3")], seq=1
-    )
+    index.write("", [kept("集会所", id="urn:ngsi-ld:Building:kasuga-1", address="香川県高松市春日町12-3")], seq=1)
     for text in (
         "春日町１２",
         "高松市 集会所",
@@ -120,7 +118,7 @@ def test_progress_and_places_outlive_the_process(tmp_path):
     index.write("", [kept("松原公園")], seq=41)
     index.close()
     again = Index(tmp_path / "places.db")
-    assert again.progress("") == 41
+    assert again.progress("").seq == 41
     assert [hit.name for hit in again.search("", "松原", limit=5)] == ["松原公園"]
     again.close()
 
@@ -186,7 +184,5 @@ def test_what_is_kept_of_an_entity():
 
 
 def test_an_entity_without_name_and_place_is_kept_all_the_same():
-    bare = entity_place(
-        {"id": "urn:x:1", "type": ["A", "B"], "location": {"type": "GeoProperty", "value": None}}
-    )
+    bare = entity_place({"id": "urn:x:1", "type": ["A", "B"], "location": {"type": "GeoProperty", "value": None}})
     assert bare == Place("urn:x:1", "A")
