@@ -31,15 +31,15 @@ def bare_app(size: int) -> Any:
 def group_commit(folder: Path, rows: int, per_commit: int, size: int) -> float:
     """Return the CPU seconds a row costs when only written, `per_commit` rows to a durable transaction."""
     connection = apsw.Connection(str(folder / "ceiling.sqlite"))
-    connection.execute(
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE row(id TEXT PRIMARY KEY, doc BLOB)"
-    )
+    connection.pragma("journal_mode", "WAL")
+    connection.pragma("synchronous", "FULL")
+    connection.execute("CREATE TABLE line(id TEXT PRIMARY KEY, doc BLOB)")
     doc = os.urandom(size)
     before = sum(os.times()[:2])
     for start in range(0, rows, per_commit):
         connection.execute("BEGIN IMMEDIATE")
         for number in range(start, start + per_commit):
-            connection.execute("INSERT INTO row VALUES(?, ?)", (f"urn:ngsi-ld:Bench:{number}", doc))
+            connection.execute("INSERT INTO line VALUES(?, ?)", (f"urn:ngsi-ld:Bench:{number}", doc))
         connection.execute("COMMIT")
     spent = sum(os.times()[:2]) - before
     connection.close()
