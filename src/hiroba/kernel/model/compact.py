@@ -234,8 +234,8 @@ def _misread(value: Any, name: str, context: Context) -> bool:
     """Tell whether a bare Property value would be taken for something else."""
     if type(value) is dict:
         return not value or not _AMBIGUOUS.isdisjoint(value)
-    if type(value) is list and value and type(value[0]) is dict:
-        return any(type(one) is dict and not _AMBIGUOUS.isdisjoint(one) for one in value)
+    if type(value) is list and any(type(one) is dict and not _AMBIGUOUS.isdisjoint(one) for one in value):
+        return True
     return name in context.links
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from itertools import count
+from secrets import token_hex
 from typing import Any, Final
 from uuid import uuid4
 
@@ -10,6 +12,9 @@ from hiroba.kernel.model.errors import BadRequestData, shown
 
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`\x00-\x1f\x7f]+")
 _NAMESPACE: Final = "urn:ngsi-ld:"
+# one random number a process and a counter: reading randomness for each instance costs more than the rest of a write
+_INSTANCE: Final = f"{_NAMESPACE}Instance:{token_hex(8)}-"
+_COUNTER: Final = count(1)
 
 
 def is_uri(text: object) -> bool:
@@ -31,4 +36,4 @@ def new_urn(kind: str) -> str:
 
 def new_instance_id() -> str:
     """Return a fresh id for an instance of an attribute (4.5.7)."""
-    return f"{_NAMESPACE}Instance:{uuid4()}"
+    return f"{_INSTANCE}{next(_COUNTER):x}"
