@@ -51,6 +51,7 @@ class Notifier:
         """End deliveries; what was not delivered is so after the next start."""
         if self._deaf is not None:
             self._deaf()
+            self._deaf = None
         for task in list(self._opening):
             task.cancel()
         await asyncio.gather(*self._opening, return_exceptions=True)
