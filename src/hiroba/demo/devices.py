@@ -67,7 +67,8 @@ def devices(town: Town) -> list[Device]:
     return [Device(kind, site) for kind in KINDS for site in town.of(kind.type)]
 
 
-def _iso(t: float) -> str:
+def instant(t: float) -> str:
+    """Return a moment as NGSI-LD writes it."""
     moment = datetime.datetime.fromtimestamp(t, datetime.UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -92,13 +93,13 @@ def _river(world: World, site: Site, t: float) -> Payload:
     level = gauge.level(world.storm, t) + 0.02 * rhythm.wander(site.id, t, 1800)
     if site.code == "kakou":
         level += 0.25 * rhythm.tide(t)
-    return {"t": _iso(t), "level_cm": round(level * 100), "flag": gauge.stage(level), "battery_mv": 3600}
+    return {"t": instant(t), "level_cm": round(level * 100), "flag": gauge.stage(level), "battery_mv": 3600}
 
 
 def _rain(world: World, site: Site, t: float) -> Payload:
     share = 1 + 0.2 * rhythm.lot(site.id)
     hourly = sum(world.storm.rain(t - back) for back in range(0, 600, 60)) / 10 * share
-    return {"t": _iso(t), "mmh": round(world.storm.rain(t) * share, 1), "mm": round(hourly * 0.6, 1)}
+    return {"t": instant(t), "mmh": round(world.storm.rain(t) * share, 1), "mm": round(hourly * 0.6, 1)}
 
 
 def _weather(world: World, site: Site, t: float) -> Payload:
@@ -139,7 +140,7 @@ def _water(world: World, site: Site, t: float) -> Payload:
         height = rhythm.tide(t) + 0.03 * rhythm.wander(site.id, t, 120)
     else:
         height = 2.4 + 0.5 * rhythm.lot(site.id) + 0.15 * rhythm.wander(site.id, t, 86400) + 0.3 * world.storm.rise(t)
-    return {"t": _iso(t), "h": round(height, 2)}
+    return {"t": instant(t), "h": round(height, 2)}
 
 
 def _quality(world: World, site: Site, t: float) -> Payload:
@@ -211,7 +212,7 @@ def _traffic(world: World, site: Site, t: float) -> Payload:
     closed = road.get("floods", False) and world.storm.depth(t) > 0.1
     cars = 0 if closed else round(busy * 18 * road["speed"] * (1 - 0.45 * wet))
     speed = 0.0 if closed else road["speed"] * (1.02 - 0.35 * busy) * (1 - 0.3 * wet)
-    return {"t": _iso(t), "n": cars, "v": round(speed, 1), "occ": round(min(95.0, 2 + 30 * busy * (not closed)), 1)}
+    return {"t": instant(t), "n": cars, "v": round(speed, 1), "occ": round(min(95.0, 2 + 30 * busy * (not closed)), 1)}
 
 
 def bus_at(world: World, site: Site, t: float) -> tuple[Position, float]:
@@ -227,7 +228,7 @@ def _bus(world: World, site: Site, t: float) -> Payload:
     (lon, lat), bearing = bus_at(world, site, t)
     riders = 3 + 28 * rhythm.traffic(t) * (1 + 0.4 * rhythm.wander(site.id, t, 180))
     return {
-        "t": _iso(t),
+        "t": instant(t),
         "lat": round(lat, 6),
         "lon": round(lon, 6),
         "kmh": round(_BUS_METRES_A_SECOND * 3.6 + 2 * rhythm.wander(site.id + " speed", t, 30)),
@@ -238,18 +239,18 @@ def _bus(world: World, site: Site, t: float) -> Payload:
 
 def _spot(_world: World, site: Site, t: float) -> Payload:
     wish = 0.1 + 0.8 * rhythm.about(t)
-    return {"t": _iso(t), "busy": int(rhythm.wander(site.id, t, 1800) < 2 * wish - 1)}
+    return {"t": instant(t), "busy": int(rhythm.wander(site.id, t, 1800) < 2 * wish - 1)}
 
 
 def _crowd(world: World, site: Site, t: float) -> Payload:
     wet = min(1.0, world.storm.rain(t) / 20)
     people = 90 * rhythm.about(t) * (1 + 0.5 * rhythm.lot(site.id)) * (1 - 0.8 * wet)
-    return {"t": _iso(t), "people": round(max(0.0, people * (1 + 0.2 * rhythm.wander(site.id, t, 90))))}
+    return {"t": instant(t), "people": round(max(0.0, people * (1 + 0.2 * rhythm.wander(site.id, t, 90))))}
 
 
 def _light(_world: World, site: Site, t: float) -> Payload:
     on = rhythm.dark(t + 300 * rhythm.lot(site.id))
-    return {"t": _iso(t), "on": on, "w": round(38 + rhythm.wander(site.id, t, 600), 1) if on else 0.4}
+    return {"t": instant(t), "on": on, "w": round(38 + rhythm.wander(site.id, t, 600), 1) if on else 0.4}
 
 
 KINDS: Final[tuple[Kind, ...]] = (
