@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -26,8 +27,8 @@ _ENTITY = (
     "modified = excluded.modified, expires = excluded.expires, deleted = excluded.deleted, doc = excluded.doc"
 )
 _HISTORY = (
-    "INSERT OR REPLACE INTO history(ref, attr, modified, seq, ds, observed, created, deleted, num, doc) "
-    "VALUES(?,?,?,?,?,?,?,?,?,?)"
+    "INSERT OR REPLACE INTO history(ref, attr, at, seq, ds, observed, created, modified, deleted, num, doc) "
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?)"
 )
 _CHANGE = "INSERT INTO change(seq, at, op, ref, types, payload) VALUES(?,?,?,?,?,?)"
 _USAGE = (
@@ -64,15 +65,22 @@ def instant_text(at: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micros // 1000:03d}Z"
 
 
+def moment_of(instance: Instance | None, at: int) -> int | None:
+    """Return when an instance counts in the history: when it was observed, or else written."""
+    if instance is None:
+        return None
+    return instant(instance.get("observedAt")) or instant(instance.get("modifiedAt")) or at
+
+
 class Batch:
     """The rows of one transaction that are not in the database yet."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
         self.usage: dict[rows.UsageKey, int] = {}
+        self._shapes: dict[rows.Shape, int] = {}
         self.geo_changed = False
         self.members_changed = False
-        self._usage_written: dict[rows.UsageKey, int] = {}
         self._reset()
 
     def _reset(self) -> None:
@@ -82,15 +90,21 @@ class Batch:
         self._history: list[tuple[Any, ...]] = []
         self._changes: list[tuple[Any, ...]] = []
 
-    def add(self, change: Change, ref: int, *, before: Entity | None, after: Entity | None) -> None:
-        """Add what a change brings; `before` is the state whose index rows are there now.
+    def add(
+        self, change: Change, ref: int, *, before: Entity | None, after: Entity | None, gone: Sequence[str]
+    ) -> None:
+        """Add what a change brings.
 
+        `before` is the state whose index rows are there now; `gone` are the types that it was deleted with, if it was.
         A deleted entity's last state stays, so that its history keeps its owner.
         """
         at, seq = change.at, change.seq
-        self._log(change, ref)
+        # first, since it fails before anything is added when the entity cannot be written as JSON
         self._entity(ref, seq, at=at, entity=change.entity, deleted=at if after is None else None)
+        self._log(change, ref)
         self._index(ref, before, after)
+        for iri in gone:
+            self._sets["gone_type"][self._names.intern(iri), ref] = False
 
     def _entity(self, ref: int, seq: int, *, at: int, entity: Entity, deleted: int | None) -> None:
         self._entities[ref] = (
@@ -116,26 +130,29 @@ class Batch:
             instance = change.after
             if instance is None:
                 gone = _gone(change, at)
-                self._history.append((ref, attr, at, seq, ds, None, None, at, None, orjson.dumps(gone)))
-                log.append((attr, dataset, kind, None))
+                self._history.append((ref, attr, at, seq, ds, None, None, at, at, None, orjson.dumps(gone)))
+                log.append((attr, dataset, kind, None, moment_of(change.before, at)))
                 continue
             doc = orjson.dumps(instance)
             value = value_of(instance)
+            observed = instant(instance.get("observedAt"))
+            modified = instant(instance.get("modifiedAt")) or at
             self._history.append(
                 (
                     ref,
                     attr,
-                    instant(instance.get("modifiedAt")) or at,
+                    modified if observed is None else observed,
                     seq,
                     ds,
-                    instant(instance.get("observedAt")),
+                    observed,
                     instant(instance.get("createdAt")),
+                    modified,
                     None,
                     float(value) if type(value) in (float, int) else None,
                     doc,
                 )
             )
-            log.append((attr, dataset, kind, orjson.Fragment(doc)))
+            log.append((attr, dataset, kind, orjson.Fragment(doc), moment_of(change.before, at)))
         types = orjson.dumps([intern(iri) for iri in logged.types])
         self._changes.append((seq, at, _OP_NUMBERS[logged.op], ref, types, orjson.dumps(log)))
 
@@ -143,7 +160,6 @@ class Batch:
         intern = self._names.intern
         old = before["attrs"] if before else {}
         new = after["attrs"] if after else {}
-        recount = before is None or after is None or before["type"] != after["type"]
         geo = False
         values = self._sets["attr_value"]
         for iri, instances in new.items():
@@ -152,12 +168,9 @@ class Batch:
                 continue
             fresh = rows.index_values(instances)
             attr = intern(iri)
-            geo = geo or rows.has_geo(instances) or rows.has_geo(was)
-            if was is None:
-                recount = True
-            else:
+            geo = geo or rows.may_have_geo(instances) or rows.may_have_geo(was)
+            if was is not None:
                 stale = rows.index_values(was)
-                recount = recount or [one["type"] for one in was] != [one["type"] for one in instances]
                 for v in stale - fresh:
                     values[attr, v, ref] = False
                 fresh -= stale
@@ -165,16 +178,13 @@ class Batch:
                 values[attr, v, ref] = True
         for iri, was in old.items():
             if iri not in new:
-                recount = True
-                geo = geo or rows.has_geo(was)
+                geo = geo or rows.may_have_geo(was)
                 attr = intern(iri)
                 for v in rows.index_values(was):
                     values[attr, v, ref] = False
         if geo:
             self._locate(ref, before, after)
-        if recount or len(new) != len(old):
-            self._count(before, -1)
-            self._count(after, 1)
+        self._count(before, after)
         self._classify(ref, before, after)
 
     def _locate(self, ref: int, before: Entity | None, after: Entity | None) -> None:
@@ -189,11 +199,21 @@ class Batch:
                 self._geo[id] = row
                 self.geo_changed = True
 
-    def _count(self, entity: Entity | None, step: int) -> None:
-        if entity is not None:
-            usage = self.usage
-            for key in rows.usage_keys(entity, self._names.intern):
-                usage[key] = usage.get(key, 0) + step
+    def _count(self, before: Entity | None, after: Entity | None) -> None:
+        was = rows.shape_of(before) if before else None
+        now = rows.shape_of(after) if after else None
+        if was != now:
+            shapes = self._shapes
+            if was is not None:
+                shapes[was] = shapes.get(was, 0) - 1
+            if now is not None:
+                shapes[now] = shapes.get(now, 0) + 1
+
+    def _add_up(self) -> None:
+        for shape, n in self._shapes.items():
+            for key in rows.usage_keys(shape, self._names.intern):
+                self.usage[key] = self.usage.get(key, 0) + n
+        self._shapes = {}
 
     def _classify(self, ref: int, before: Entity | None, after: Entity | None) -> None:
         intern = self._names.intern
@@ -201,13 +221,13 @@ class Batch:
         fresh = after["type"] if after else []
         if stale != fresh:
             self.members_changed = True
-            table, gone = self._sets["entity_type"], self._sets["gone_type"]
+            table = self._sets["entity_type"]
             for iri in stale:
                 table[intern(iri), ref] = False
-                gone[intern(iri), ref] = after is None
+                if after is None:
+                    self._sets["gone_type"][intern(iri), ref] = True
             for iri in fresh:
                 table[intern(iri), ref] = True
-                gone[intern(iri), ref] = False
         was, now = rows.scopes_of(before), rows.scopes_of(after)
         scopes = self._sets["entity_scope"]
         for scope in was - now:
@@ -215,9 +235,10 @@ class Batch:
         for scope in now - was:
             scopes[scope, ref] = True
 
-    def flush(self, db: apsw.Connection) -> None:
-        """Write what was collected since the last call within the caller's transaction."""
-        self._names.flush(db)
+    def flush(self, db: apsw.Connection, *, last: bool = False) -> None:
+        """Write what was collected since the last call within the caller's transaction; counts only at the `last`."""
+        if not last:
+            self._names.flush(db)
         if self._entities:
             db.executemany(_ENTITY, self._entities.values())
         for table, wanted in self._sets.items():
@@ -235,15 +256,11 @@ class Batch:
             db.executemany(_HISTORY, self._history)
         if self._changes:
             db.executemany(_CHANGE, self._changes)
-        self._flush_usage(db)
+        if last:
+            self._add_up()
+            self._names.flush(db)
+            db.executemany(_USAGE, [(*key, step) for key, step in self.usage.items() if step])
         self._reset()
-
-    def _flush_usage(self, db: apsw.Connection) -> None:
-        steps = [(*key, n - self._usage_written.get(key, 0)) for key, n in self.usage.items()]
-        steps = [step for step in steps if step[-1]]
-        if steps:
-            db.executemany(_USAGE, steps)
-            self._usage_written = dict(self.usage)
 
 
 def _gone(change: AttributeChange, at: int) -> Instance:

@@ -18,8 +18,8 @@ _READ: Final = (
     "WHERE c.seq > ? AND c.seq <= ? ORDER BY c.seq LIMIT ?"
 )
 _BEFORE: Final = (
-    "SELECT doc, deleted FROM history WHERE ref = ? AND attr = ? AND ds = ? AND seq < ? "
-    "ORDER BY modified DESC, seq DESC LIMIT 1"
+    "SELECT doc, deleted FROM history WHERE ref = ? AND attr = ? AND at = ? AND ds = ? AND seq < ? "
+    "ORDER BY seq DESC LIMIT 1"
 )
 
 
@@ -44,10 +44,10 @@ def _change(db: apsw.Connection, names: Names, row: tuple[Any, ...]) -> Change:
             names.iris[attr],
             dataset,
             KINDS[kind],
-            None if KINDS[kind] == "created" else _before(db, names, ref=ref, attr=attr, dataset=dataset, seq=seq),
+            None if moment is None else _before(db, names, (ref, attr, moment), dataset=dataset, seq=seq),
             after,
         )
-        for attr, dataset, kind, after in orjson.loads(payload)
+        for attr, dataset, kind, after, moment in orjson.loads(payload)
     )
     entity: Entity = orjson.loads(doc)
     iris = tuple(names.iris[type_] for type_ in orjson.loads(types))
@@ -57,10 +57,10 @@ def _change(db: apsw.Connection, names: Names, row: tuple[Any, ...]) -> Change:
 
 
 def _before(
-    db: apsw.Connection, names: Names, *, ref: int, attr: int, dataset: str | None, seq: int
+    db: apsw.Connection, names: Names, place: tuple[int, int, int], *, dataset: str | None, seq: int
 ) -> Instance | None:
     ds = 0 if dataset is None else names.ids.get(dataset, -1)
-    row = db.execute(_BEFORE, (ref, attr, ds, seq)).fetchone()
+    row = db.execute(_BEFORE, (*place, ds, seq)).fetchone()
     if row is None or row[1] is not None:
         return None
     instance: Instance = orjson.loads(row[0])

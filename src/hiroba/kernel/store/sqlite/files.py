@@ -69,7 +69,7 @@ def connect(path: Path | None, *, writes: bool) -> apsw.Connection:
             return db
         db.pragma("journal_mode", "wal")
         db.pragma("synchronous", 2)
-        db.pragma("wal_autocheckpoint", 2000)
+        db.pragma("wal_autocheckpoint", 8000)
         db.pragma("journal_size_limit", 64 << 20)
         db.pragma("cache_size", -32_000)
     else:

@@ -19,7 +19,7 @@ from hiroba.kernel.store.sqlite import plan
 from hiroba.kernel.store.sqlite.find import id_matcher
 from hiroba.kernel.store.sqlite.names import Names
 
-_COLUMNS: Final = {"observedAt": "observed", "createdAt": "created", "modifiedAt": "modified", "deletedAt": "deleted"}
+_COLUMNS: Final = {"observedAt": "at", "createdAt": "created", "modifiedAt": "modified", "deletedAt": "deleted"}
 _NEXT_ATTR: Final = "SELECT min(attr) FROM history WHERE ref = ? AND attr > ?"
 
 Row = tuple[int, Instance]
@@ -131,39 +131,33 @@ class _Reader:
         time, last = self.query.time, self.query.last_n
         limit = self.query.limit + 1 if last is None else min(last, self.query.limit + 1)
         direction = "" if last is None else " DESC"
-        column = _COLUMNS[time.timeproperty]
-        if time.timerel is None and time.timeproperty != "deletedAt":
-            rows = self._unbounded(ref, attr, column=column, direction=direction, limit=limit)
+        if time.timerel is None and time.timeproperty == "observedAt":
+            # over all time those count too that were never observed: when they were written
+            column, condition = "at", "TRUE"
+            bounds: tuple[int, ...] = ()
         else:
-            condition, bounds = _bounds(time, column)
-            where = f"ref = ? AND attr = ? AND {condition}"
-            sql = f"SELECT {column}, doc FROM history WHERE {where} ORDER BY {column}{direction} LIMIT ?"
-            rows = self.db.execute(sql, (ref, attr, *bounds, limit)).fetchall()
+            column, condition, bounds = _bounds(time)
+        where = f"ref = ? AND attr = ? AND {condition}"
+        sql = f"SELECT {column}, doc FROM history WHERE {where} ORDER BY {column}{direction} LIMIT ?"
+        rows: list[Any] = self.db.execute(sql, (ref, attr, *bounds, limit)).fetchall()
         if last is not None:
             rows.reverse()
         return [(at, orjson.loads(doc)) for at, doc in rows]
 
-    def _unbounded(self, ref: int, attr: int, *, column: str, direction: str, limit: int) -> list[Any]:
-        """Return instances of all time, also those that do not carry the time property: they count when written."""
-        base = (
-            "SELECT {at}, doc FROM history WHERE ref = ? AND attr = ? AND {column} IS {state}NULL "
-            "ORDER BY {at}{direction} LIMIT ?"
-        )
-        rows: list[Any] = []
-        for at, state in ((column, "NOT "), ("modified", "")):
-            sql = base.format(at=at, column=column, state=state, direction=direction)
-            rows += self.db.execute(sql, (ref, attr, limit)).fetchall()
-        rows.sort(key=lambda row: row[0], reverse=bool(direction))
-        return rows[:limit]
 
+def _bounds(time: TemporalQuery) -> tuple[str, str, tuple[int, ...]]:
+    """Return the column and the condition of a temporal query; the lower bound is included, the upper one not (4.11).
 
-def _bounds(time: TemporalQuery, column: str) -> tuple[str, tuple[int, ...]]:
-    """Return the condition of a temporal query: the earlier bound is included, the later one is not (4.11)."""
-    alive = " AND deleted IS NULL" if column == "modified" else ""
+    The rows of an attribute lie in the order of `at`, which is `observed` where there is one.
+    """
+    column = _COLUMNS[time.timeproperty]
+    there = "observed IS NOT NULL" if column == "at" else f"{column} IS NOT NULL"
+    if column == "modified" and time.timerel is not None:
+        there = "deleted IS NULL"
     if time.timerel == "before" and time.start is not None:
-        return f"{column} < ?{alive}", (time.start,)
+        return column, f"{column} < ? AND {there}", (time.start,)
     if time.timerel == "after" and time.start is not None:
-        return f"{column} >= ?{alive}", (time.start,)
+        return column, f"{column} >= ? AND {there}", (time.start,)
     if time.timerel == "between" and time.start is not None and time.end is not None:
-        return f"{column} >= ? AND {column} < ?{alive}", (time.start, time.end)
-    return f"{column} IS NOT NULL{alive}", ()
+        return column, f"{column} >= ? AND {column} < ? AND {there}", (time.start, time.end)
+    return column, there, ()

@@ -46,9 +46,9 @@ def _trim_history(db: apsw.Connection, *, before: int, start: int) -> int | None
     if not refs:
         return None
     db.execute(
-        "DELETE FROM history WHERE ref > ? AND ref <= ? AND coalesce(observed, modified) < ? "
+        "DELETE FROM history WHERE ref > ? AND ref <= ? AND at < ? "
         "AND (deleted IS NOT NULL OR EXISTS (SELECT 1 FROM history n WHERE n.ref = history.ref "
-        "AND n.attr = history.attr AND n.ds = history.ds AND (n.modified, n.seq) > (history.modified, history.seq)))",
+        "AND n.attr = history.attr AND n.ds = history.ds AND (n.at, n.seq) > (history.at, history.seq)))",
         (start, refs[-1], before),
     )
     return int(refs[-1])

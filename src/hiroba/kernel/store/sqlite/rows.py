@@ -15,6 +15,7 @@ Value = int | float | str | bytes
 Box = tuple[float, float, float, float]
 GeoRow = tuple[int, float, float, float, float, int | None]
 UsageKey = tuple[int, int, str]
+Shape = tuple[tuple[str, ...], tuple[str, ...], tuple[str | tuple[str, ...], ...]]
 Intern = Callable[[str], int]
 
 MARKER: Final = b""
@@ -91,9 +92,13 @@ def scopes_of(entity: Entity | None) -> set[str]:
     return {"/" + scope.strip("/") for scope in ([given] if isinstance(given, str) else given)}
 
 
-def has_geo(instances: list[Instance] | None) -> bool:
-    """Tell whether an attribute has a geometry among its instances."""
-    return instances is not None and any(geometry_of(instance) is not None for instance in instances)
+def may_have_geo(instances: list[Instance] | None) -> bool:
+    """Tell whether an attribute may have a geometry among its instances; cheap, and never false for one that has."""
+    if instances is not None:
+        for instance in instances:
+            if instance["type"] == "GeoProperty" or type(instance.get("value")) is dict:
+                return True
+    return False
 
 
 def geometry_of(instance: Instance) -> dict[str, Any] | None:
@@ -118,6 +123,8 @@ def geo_rows(ref: int, attrs: Attributes, intern: Intern) -> list[GeoRow]:
     slot = 1
     for iri, instances in attrs.items():
         for instance in instances:
+            if type(instance.get("value")) is not dict and instance["type"] != "GeoProperty":
+                continue
             geometry = geometry_of(instance)
             box = None if geometry is None else box_of(geometry)
             if box is None:
@@ -168,20 +175,26 @@ def _positions(geometry: dict[str, Any]) -> Iterator[tuple[float, float]]:
             pending.extend(node)
 
 
-def usage_keys(entity: Entity, intern: Intern) -> list[UsageKey]:
-    """Return what an entity counts for: (type, attribute, kind), 0 standing for any type or for no attribute.
+def shape_of(entity: Entity) -> Shape:
+    """Return what an entity counts as: its types, its attributes, and the kinds of each attribute's instances."""
+    attrs = entity["attrs"]
+    kinds = tuple(
+        [ones[0]["type"] if len(ones) == 1 else tuple({one["type"]: 0 for one in ones}) for ones in attrs.values()]
+    )
+    return tuple(entity["type"]), tuple(attrs), kinds
+
+
+def usage_keys(shape: Shape, intern: Intern) -> list[UsageKey]:
+    """Return what an entity of a shape counts for: (type, attribute, kind), 0 standing for any type or no attribute.
 
     (0, 0, "") counts all entities, (t, 0, "") those of a type, (t, a, "") those of it with an attribute, (0, a, "") all
     with that attribute, and (0, a, k) those that hold it as a k.
     """
-    types = [intern(iri) for iri in dict.fromkeys(entity["type"])]
+    types = [intern(iri) for iri in dict.fromkeys(shape[0])]
     keys: list[UsageKey] = [(0, 0, ""), *((type_, 0, "") for type_ in types)]
-    for iri, instances in entity["attrs"].items():
+    for iri, kinds in zip(shape[1], shape[2], strict=True):
         attr = intern(iri)
         keys.append((0, attr, ""))
         keys.extend((type_, attr, "") for type_ in types)
-        if len(instances) == 1:
-            keys.append((0, attr, instances[0]["type"]))
-        else:
-            keys.extend((0, attr, kind) for kind in {instance["type"] for instance in instances})
+        keys.extend((0, attr, kind) for kind in ((kinds,) if isinstance(kinds, str) else kinds))
     return keys

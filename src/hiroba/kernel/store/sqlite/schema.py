@@ -28,10 +28,9 @@ CREATE TABLE usage(
   type INTEGER NOT NULL, attr INTEGER NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL,
   PRIMARY KEY(type, attr, kind)) WITHOUT ROWID;
 CREATE TABLE history(
-  ref INTEGER NOT NULL, attr INTEGER NOT NULL, modified INTEGER NOT NULL, seq INTEGER NOT NULL, ds INTEGER NOT NULL,
-  observed INTEGER, created INTEGER, deleted INTEGER, num REAL, doc BLOB NOT NULL,
-  PRIMARY KEY(ref, attr, modified, seq, ds)) WITHOUT ROWID;
-CREATE INDEX history_observed ON history(ref, attr, observed) WHERE observed IS NOT NULL;
+  ref INTEGER NOT NULL, attr INTEGER NOT NULL, at INTEGER NOT NULL, seq INTEGER NOT NULL, ds INTEGER NOT NULL,
+  observed INTEGER, created INTEGER, modified INTEGER NOT NULL, deleted INTEGER, num REAL, doc BLOB NOT NULL,
+  PRIMARY KEY(ref, attr, at, seq, ds)) WITHOUT ROWID;
 CREATE TABLE change(
   seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, op INTEGER NOT NULL, ref INTEGER NOT NULL,
   types BLOB NOT NULL, payload BLOB NOT NULL);

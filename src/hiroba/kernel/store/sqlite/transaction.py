@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import apsw
+import orjson
 
 from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.errors import HirobaError
@@ -22,13 +23,14 @@ class Held:
     """An entity as the running transaction sees it.
 
     `live` is what a mutation is shown, `indexed` the state that its index rows follow: one that has expired and was not
-    swept yet is not live, but still indexed.
+    swept yet is not live, but still indexed. `gone` are the types that a deleted one had.
     """
 
     ref: int
     live: Entity | None
     indexed: Entity | None
     version: int = 0
+    gone: tuple[str, ...] = ()
 
 
 class Transaction:
@@ -69,7 +71,7 @@ class Transaction:
                 return None
             ref, version, deleted, doc = row
             if deleted is not None:
-                return Held(ref, None, None)
+                return Held(ref, None, None, gone=tuple(orjson.loads(doc)["type"]))
             stored = decode(ref, version, doc)
         entity = stored.entity
         live = None if expired(entity, self._at) else entity
@@ -91,12 +93,12 @@ class Transaction:
         op = "deleted" if after is None else "created" if live is None else "updated"
         seq = self._seq + 1
         change = Change(seq, self._at, op, id, tuple(state["type"]), tuple(changes), state, seq)
-        self.batch.add(change, ref, before=indexed, after=after)
+        self.batch.add(change, ref, before=indexed, after=after, gone=held.gone if held is not None else ())
         self._seq = seq
         if held is None:
             self._next_ref += 1
         self._changes.append(change)
-        self._overlay[id] = Held(ref, after, after, seq)
+        self._overlay[id] = Held(ref, after, after, seq, () if after is not None else tuple(state["type"]))
         return verdict.answer
 
     def publish(self) -> None:

@@ -137,7 +137,7 @@ class Writer:
         cursors = dict(self.cursors)
         if not self._apart:
             db.execute("BEGIN IMMEDIATE")
-        transaction.batch.flush(db)
+        transaction.batch.flush(db, last=True)
 
         def finish() -> None:
             if cursors:
