@@ -19,6 +19,7 @@ def host_routes(guests: Guests, broker: Broker, settings: Settings) -> list[Rout
     """Return the routes under `/api` that tell of this host."""
 
     async def apps(_request: Request) -> Response:
+        """List the apps with their titles, panels and layers."""
         return json_answer(
             [
                 {
@@ -35,9 +36,11 @@ def host_routes(guests: Guests, broker: Broker, settings: Settings) -> list[Rout
         )
 
     async def agents(_request: Request) -> Response:
+        """List the agents with their state, counters and last error."""
         return json_answer([agent.report() for agent in guests.agents])
 
     async def rejects(request: Request) -> Response:
+        """List the newest messages that an agent kept but could not use, with the reason."""
         agent = next((one for one in guests.agents if one.id == request.path_params["id"]), None)
         if agent is None:
             raise errors.ResourceNotFound(f"there is no agent {request.path_params['id']!r}")
@@ -47,12 +50,15 @@ def host_routes(guests: Guests, broker: Broker, settings: Settings) -> list[Rout
         return json_answer([_shown(one) for one in await agent.spool.rejects(int(text))])
 
     async def tenants(_request: Request) -> Response:
+        """List the tenants."""
         return json_answer(await broker.store.tenants())
 
     async def info(_request: Request) -> Response:
+        """Return the town's name, the version and the time."""
         return json_answer({"name": settings.name, "version": __version__, "now": now()})
 
     async def words(_request: Request) -> Response:
+        """Return the vocabulary: fields, entity types and attributes with titles and units."""
         return json_answer(vocabulary.fields())
 
     return [

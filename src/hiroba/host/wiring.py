@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from hiroba.console import console_files
@@ -42,6 +43,8 @@ class House:
         self.settings = settings
         self.guests = Guests()
         self._end = contextlib.AsyncExitStack()
+        self.routes: list[BaseRoute] = []
+        """The routes of the host and its guests, once it has started."""
         self._by_segment: dict[str, ASGIApp] = {}
         self._console: ASGIApp = console_files()
         self._streams: set[asyncio.Task[Any]] = set()
@@ -106,8 +109,9 @@ class House:
 
     def _open_doors(self, broker: Broker) -> None:
         served: ASGIApp = BrokerApp(broker)
-        guests = site(self.guests.mounts())
-        host = site(host_routes(self.guests, broker, self.settings))
+        mounts, own = self.guests.mounts(), host_routes(self.guests, broker, self.settings)
+        self.routes = [*mounts, *own]
+        guests, host = site(mounts), site(own)
         paths = BROKER_PATHS if "api" in self.settings.roles else ("health", "ready", "metrics")
         self._by_segment = {
             **dict.fromkeys(paths, served),
