@@ -89,7 +89,7 @@ def places_state(world: World, t: float) -> list[Entity]:
         found.append({
             "id": site.id, "type": site.type,
             "status": _said("open" if storm.opened(t) else "closed", at),
-            "numberOfPeople": _said(people, at, "C62"),
+            "evacuees": _said(people, at, "C62"),
         })  # fmt: skip
     depth = storm.depth(t)
     found.append({

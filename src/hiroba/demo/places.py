@@ -283,7 +283,7 @@ def _without(*keys: str, **fixed: Any) -> Any:
 
 
 _DETAILS: Final[Mapping[str, Any]] = {
-    "EvacuationSite": _without(status="closed", numberOfPeople=0),
+    "EvacuationSite": _without(status="closed", evacuees=0),
     "Streetlight": _without("road", lanternHeight=8),
     "TrafficFlowObserved": _without("road", laneId=1),
     "ParkingSpot": _without("lot", category=["offStreet"]),

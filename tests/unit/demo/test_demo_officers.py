@@ -8,6 +8,7 @@ from hiroba.demo import past, places
 from hiroba.demo.devices import World, devices
 from hiroba.demo.officers import ROAD, SHELTERS, Desk
 from hiroba.demo.storm import Storm
+from hiroba.sdk import vocabulary
 from hiroba.sdk.testing import city_in_memory
 
 NOON = datetime.datetime(2026, 4, 1, 12, tzinfo=places.JAPAN).timestamp()
@@ -59,10 +60,10 @@ def test_the_low_road_closes_while_it_is_under_water():
 @pytest.mark.parametrize("code", SHELTERS)
 def test_shelters_open_take_people_in_and_close(code):
     id = f"urn:ngsi-ld:EvacuationSite:shiomi-{code}"
-    assert (at(1, id, "status"), at(1, id, "numberOfPeople")) == ("closed", 0)
+    assert (at(1, id, "status"), at(1, id, "evacuees")) == ("closed", 0)
     assert at(6.5, id, "status") == "open"
-    assert at(6.5, id, "numberOfPeople") > 50
-    assert (at(11, id, "status"), at(11, id, "numberOfPeople")) == ("closed", 0)
+    assert at(6.5, id, "evacuees") > 50
+    assert (at(11, id, "status"), at(11, id, "evacuees")) == ("closed", 0)
 
 
 def test_nothing_new_is_nothing_written():
@@ -97,3 +98,21 @@ async def test_a_city_takes_the_town_its_past_and_its_news():
         assert gauge["name"]["value"] == "汐見大橋水位観測所"
         assert gauge["waterLevel"]["unitCode"] == "MTR"
         assert (await city.types())["Alert"] == 4
+
+
+def test_every_type_attribute_and_unit_of_the_town_has_a_name_for_people():
+    everything = [
+        *places.entities(WORLD.town, datetime.date(2026, 4, 1)),
+        *past.readings(WORLD, devices(WORLD.town), past.profiles(), NOON),
+        *Desk().news(WORLD, NOON + 330),
+    ]
+    unnamed: set[str] = set()
+    for entity in everything:
+        if vocabulary.type_words(entity["type"]) is None:
+            unnamed.add(entity["type"])
+        for name, member in entity.items():
+            if isinstance(member, dict) and vocabulary.attribute_words(entity["type"], name) is None:
+                unnamed.add(f"{entity['type']}.{name}")
+            if isinstance(member, dict) and member.get("unitCode", "C62") not in vocabulary.units():
+                unnamed.add(member["unitCode"])
+    assert unnamed == set()
