@@ -120,6 +120,7 @@ async def _answer(
         log_config=None,
         log_level="critical",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     server = _Server(config)
