@@ -1,5 +1,5 @@
-"""Serves the built web console."""
+"""The web console: hands out the files that `npm run build` in `console/` made."""
 
-from hiroba.console.files import STATIC, console_files
+from hiroba.console.serving import GSI_TILES, STATIC, console_files
 
-__all__ = ["STATIC", "console_files"]
+__all__ = ["GSI_TILES", "STATIC", "console_files"]

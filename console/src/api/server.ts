@@ -1,0 +1,71 @@
+import { Problem, problemFrom, problemOf } from './problem';
+
+type Query = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+interface Request {
+  method?: string;
+  query?: Query;
+  json?: unknown;
+  body?: Blob;
+  headers?: Readonly<Record<string, string>>;
+  signal?: AbortSignal | undefined;
+}
+
+/** Writes a path with its query; what is empty or undefined is left out. */
+export function address(path: string, query: Query = {}): string {
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  if (pairs.length === 0) return path;
+  return `${path}?${new URLSearchParams(pairs.map(([key, value]) => [key, String(value)]))}`;
+}
+
+/** Speaks HTTP to the server for one tenant, with the token if there is one. */
+export class Server {
+  readonly tenant: string;
+  readonly token: string | null;
+  readonly #refused: () => void;
+
+  constructor(tenant: string, token: string | null, refused: () => void) {
+    this.tenant = tenant;
+    this.token = token;
+    this.#refused = refused;
+  }
+
+  /** Lists the headers that every request to this server carries. */
+  get headers(): Record<string, string> {
+    return this.token ? { Authorization: `Bearer ${this.token}` } : {};
+  }
+
+  /** Sends a request; raises Problem for every answer that is not a success. */
+  async send(path: string, { method = 'GET', query, json, body, headers, signal }: Request = {}): Promise<Response> {
+    const all: Record<string, string> = { ...this.headers, ...headers };
+    if (path.startsWith('/ngsi-ld/') && this.tenant) all['NGSILD-Tenant'] = this.tenant;
+    if (json !== undefined) all['Content-Type'] ??= 'application/json';
+    let response: Response;
+    try {
+      response = await fetch(address(path, query), {
+        method,
+        headers: all,
+        body: json === undefined ? (body ?? null) : JSON.stringify(json),
+        signal: signal ?? null,
+        credentials: 'same-origin',
+      });
+    } catch (error) {
+      if (error instanceof DOMException && error.name === 'AbortError') throw error;
+      throw problemOf(error);
+    }
+    if (response.ok) return response;
+    if (response.status === 401) this.#refused();
+    throw await problemFrom(response);
+  }
+
+  /** Sends a request and reads the answer as JSON; `T` is what the route promises. */
+  async ask<T>(path: string, request: Request = {}): Promise<T> {
+    const response = await this.send(path, request);
+    try {
+      return (await response.json()) as T;
+    } catch (error) {
+      if (error instanceof SyntaxError) throw new Problem(502, '', error.message);
+      throw error;
+    }
+  }
+}

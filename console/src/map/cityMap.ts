@@ -1,0 +1,236 @@
+import { AttributionControl, type GeoJSONSource, Map as GlMap, type MapMouseEvent, ScaleControl, setWorkerUrl, type VectorTileSource } from 'maplibre-gl';
+import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
+import type { Geometry, Point } from 'geojson';
+import type { Background, Extent } from '../api/city';
+import type { Change } from '../live/store';
+import { drawPin, pinLetters, type Pin } from './pins';
+import { Pulses } from './pulses';
+import { boxOf, graticule } from './geometry';
+import { cityLayers, groundStyle, type Legend } from './style';
+
+setWorkerUrl(workerUrl);
+
+export interface Picked {
+  id: string;
+  type: string;
+  name: string;
+}
+
+export type Symbol = Legend & Pin;
+
+interface Options {
+  container: HTMLElement;
+  tenant: string;
+  token: string | null;
+  still: boolean;
+  onPick: (picked: Picked[]) => void;
+  onNothing: () => void;
+}
+
+const japan: Extent = [122.9, 24, 146, 45.6];
+const drawnBy = ['name', 'title', 'location', 'stationName', 'officialName'];
+const refreshPause = 1_500;
+const touch = 8;
+const clusterNames = ['clusters', 'clusters-of-shapes'];
+const singleNames = ['points', 'points-of-shapes', 'lines', 'areas'];
+
+/** Drives the map of the city: what is drawn, what is picked, what moves. */
+export class CityMap {
+  readonly map: GlMap;
+  readonly #options: Options;
+  readonly #ready: Promise<void>;
+  readonly #pulses: Pulses;
+  /** Is true when the address says where to look, which wins over the city's extent. */
+  readonly #addressed: boolean;
+  #legend: readonly Symbol[] = [];
+  #refresh: ReturnType<typeof setTimeout> | null = null;
+  #stale = new Set<'places' | 'shapes'>();
+
+  constructor(options: Options) {
+    this.#options = options;
+    const { origin, hash } = window.location;
+    this.#addressed = /[#&]at=/.test(hash);
+    this.map = new GlMap({
+      container: options.container,
+      style: groundStyle(),
+      bounds: japan,
+      hash: 'at',
+      maxZoom: 20,
+      attributionControl: false,
+      dragRotate: false,
+      pitchWithRotate: false,
+      touchPitch: false,
+      fadeDuration: options.still ? 0 : 150,
+      ...(options.still ? { reduceMotion: true } : {}),
+      transformRequest: (url) =>
+        options.token && url.startsWith(`${origin}/apps/`)
+          ? { url, headers: { Authorization: `Bearer ${options.token}` } }
+          : { url },
+    });
+    this.map.addControl(new ScaleControl({ maxWidth: 100 }), 'bottom-left');
+    this.map.addControl(new AttributionControl({ compact: false }), 'bottom-right');
+    this.map.touchZoomRotate.disableRotation();
+    this.map.keyboard.disableRotation();
+    this.#pulses = new Pulses(this.map, options.still);
+    this.#ready = new Promise((resolve) => this.map.once('load', () => resolve()));
+    this.map.on('moveend', () => this.#drawGrid());
+    this.map.on('click', (event) => this.#pick(event));
+    this.map.on('mousemove', (event) => this.#point(event));
+    void this.#ready.then(() => this.#drawGrid());
+  }
+
+  close(): void {
+    if (this.#refresh) clearTimeout(this.#refresh);
+    this.#pulses.close();
+    this.map.remove();
+  }
+
+  /** Draws these entity types and no others. */
+  async show(legend: readonly Symbol[]): Promise<void> {
+    this.#legend = legend;
+    await this.#ready;
+    await pinLetters(legend.map(({ title }) => title));
+    if (this.#legend !== legend) return;
+    for (const symbol of legend) this.#addPin(symbol);
+    const mixed = legend.filter(({ shapes }) => shapes.includes('line') || shapes.includes('area'));
+    this.#draw('shapes', mixed);
+    this.#draw('places', legend.filter((symbol) => !mixed.includes(symbol)));
+  }
+
+  /** Lays a background map under the city, or takes it away. */
+  async lay(background: Background | null): Promise<void> {
+    await this.#ready;
+    if (this.map.getLayer('background')) this.map.removeLayer('background');
+    if (this.map.getSource('background')) this.map.removeSource('background');
+    this.map.setLayoutProperty('graticule', 'visibility', background ? 'none' : 'visible');
+    if (!background) return;
+    this.map.addSource('background', {
+      type: 'raster', tiles: [background.tiles], tileSize: 256, attribution: background.attribution,
+      minzoom: background.minzoom ?? 2, maxzoom: background.maxzoom ?? 18,
+    });
+    this.map.addLayer({ id: 'background', type: 'raster', source: 'background' }, 'graticule');
+  }
+
+  /** Rings the chosen entity, or none. */
+  async select(geometry: Geometry | null): Promise<void> {
+    await this.#ready;
+    const source = this.map.getSource('selected') as GeoJSONSource;
+    await source.setData(
+      geometry ? { type: 'Feature', properties: {}, geometry } : { type: 'FeatureCollection', features: [] },
+    );
+  }
+
+  /** Brings a geometry into view, beside what covers the map (`right`, `bottom` in pixels). */
+  async visit(geometry: Geometry, cover: { right: number; bottom: number }): Promise<void> {
+    await this.#ready;
+    const box = boxOf(geometry);
+    const padding = { top: 60, left: 60, right: 60 + cover.right, bottom: 60 + cover.bottom };
+    this.map.fitBounds(box, { padding, maxZoom: Math.max(this.map.getZoom(), 16), duration: this.#options.still ? 0 : 900 });
+  }
+
+  /** Shows a box whole; the map's own place in the address wins at the start. */
+  async frame(extent: Extent | null, { first = false }: { first?: boolean } = {}): Promise<void> {
+    await this.#ready;
+    if (!extent || (first && this.#addressed)) return;
+    this.map.fitBounds(extent, { padding: 48, maxZoom: 15, duration: first || this.#options.still ? 0 : 900 });
+  }
+
+  /** Lets the map follow what changed: pulses where values changed, new tiles where things came, went or moved. */
+  follow(changes: readonly Change[]): void {
+    const kinds = new Map(this.#legend.map((symbol) => [symbol.type, symbol]));
+    const touched = changes.filter(({ type }) => [type].flat().some((one) => kinds.has(one)));
+    if (touched.length === 0) return;
+    for (const { op, attrs, type } of touched) {
+      if (op === 'updated' && !drawnBy.some((name) => name in attrs)) continue;
+      const shapes = [type].flat().some((one) => this.#inShapes(kinds.get(one)));
+      this.#stale.add(shapes ? 'shapes' : 'places');
+    }
+    if (this.#stale.size > 0) this.#refresh ??= setTimeout(() => this.#refetch(), refreshPause);
+    if (document.visibilityState === 'visible') this.#pulses.add(touched);
+  }
+
+  /** Picks what lies in the middle of the map: the keyboard's way to open a place. */
+  pickCentre(): void {
+    const { clientWidth, clientHeight } = this.map.getContainer();
+    this.#pickAt(clientWidth / 2, clientHeight / 2, 24);
+  }
+
+  #inShapes(symbol: Symbol | undefined): boolean {
+    return Boolean(symbol?.shapes.some((shape) => shape === 'line' || shape === 'area'));
+  }
+
+  #addPin(symbol: Symbol): void {
+    const id = `pin-${symbol.type}`;
+    const { image, pixelRatio } = drawPin(symbol);
+    if (this.map.hasImage(id)) this.map.updateImage(id, image);
+    else this.map.addImage(id, image, { pixelRatio });
+  }
+
+  #draw(source: 'places' | 'shapes', legend: readonly Symbol[]): void {
+    const key = legend.map(({ type }) => type).sort().join(',');
+    const layers = cityLayers(source, legend);
+    const known = this.map.getSource(source) as VectorTileSource | undefined;
+    if (known && legend.length > 0 && known.tiles?.[0] === this.#tiles(key)) return;
+    for (const { id } of layers) if (this.map.getLayer(id)) this.map.removeLayer(id);
+    if (legend.length === 0) {
+      if (known) this.map.removeSource(source);
+      return;
+    }
+    if (known) known.setTiles([this.#tiles(key)]);
+    else this.map.addSource(source, { type: 'vector', tiles: [this.#tiles(key)], minzoom: 0, maxzoom: 17 });
+    for (const layer of layers) this.map.addLayer(layer, 'pulses');
+  }
+
+  #tiles(types: string): string {
+    const path = types.split(',').map(encodeURIComponent).join(',');
+    return `${window.location.origin}/apps/map/tiles/${path}/{z}/{x}/{y}.mvt?tenant=${encodeURIComponent(this.#options.tenant)}`;
+  }
+
+  #refetch(): void {
+    this.#refresh = null;
+    for (const source of this.#stale) if (this.map.getSource(source)) this.map.refreshTiles(source);
+    this.#stale.clear();
+  }
+
+  #drawGrid(): void {
+    const bounds = this.map.getBounds();
+    const source = this.map.getSource('graticule') as GeoJSONSource | undefined;
+    void source?.setData(graticule(bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()));
+  }
+
+  #layers(names: readonly string[]): string[] {
+    return names.filter((name) => this.map.getLayer(name));
+  }
+
+  #pick({ point }: MapMouseEvent): void {
+    this.#pickAt(point.x, point.y, touch);
+  }
+
+  #pickAt(x: number, y: number, reach: number): void {
+    const box: [[number, number], [number, number]] = [[x - reach, y - reach], [x + reach, y + reach]];
+    const singles = this.map.queryRenderedFeatures(box, { layers: this.#layers(singleNames) });
+    const found = new Map<string, Picked>();
+    for (const { properties } of singles) {
+      const { id, type, name } = properties as { id?: string; type?: string; name?: string };
+      if (id && !found.has(id)) found.set(id, { id, type: type ?? '', name: name ?? '' });
+    }
+    if (found.size > 0) {
+      this.#options.onPick([...found.values()]);
+      return;
+    }
+    const [cluster] = this.map.queryRenderedFeatures(box, { layers: this.#layers(clusterNames) });
+    if (!cluster) {
+      this.#options.onNothing();
+      return;
+    }
+    const [lon, lat] = (cluster.geometry as Point).coordinates as [number, number];
+    this.map.easeTo({
+      center: [lon, lat], zoom: Math.min(this.map.getZoom() + 2, 20), duration: this.#options.still ? 0 : 500,
+    });
+  }
+
+  #point({ point }: MapMouseEvent): void {
+    const over = this.map.queryRenderedFeatures(point, { layers: this.#layers([...singleNames, ...clusterNames]) });
+    this.map.getCanvas().style.cursor = over.length > 0 ? 'pointer' : '';
+  }
+}
