@@ -93,14 +93,18 @@ def _sum(values: Iterable[float]) -> float:
     numbers = list(values)
     if all(isinstance(one, int) for one in numbers):
         return sum(numbers)
-    return _plain(math.fsum(numbers))
+    return _exact(numbers)
 
 
-def _plain(number: float) -> float:
-    """Refuse what JSON cannot say; only values near the end of the number range come to that."""
-    if not math.isfinite(number):
+def _exact(values: Iterable[float]) -> float:
+    """Sum without gathering errors; refuses a sum that JSON cannot say."""
+    try:
+        total = math.fsum(values)
+    except OverflowError:
+        total = math.inf
+    if not math.isfinite(total):
         raise BadRequestData("The values are too large to be aggregated.")
-    return number
+    return total
 
 
 def _mean(values: list[float]) -> float:
@@ -109,7 +113,7 @@ def _mean(values: list[float]) -> float:
 
 def _deviation(values: list[float]) -> float:
     mean = _mean(values)
-    return math.sqrt(_plain(math.fsum((one - mean) ** 2 for one in values)) / len(values))
+    return math.sqrt(_exact((one - mean) * (one - mean) for one in values) / len(values))
 
 
 NUMERIC: Final[dict[str, Callable[[Any], Any]]] = {
