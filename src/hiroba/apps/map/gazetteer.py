@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hiroba.apps.map.places import WATCHED, entity_place
+from hiroba.apps.map.places import WATCHED, Place, entity_place, place
 from hiroba.apps.map.search import Index
 from hiroba.sdk import App, Backoff, Changed, City, LogOnce, errors
 
@@ -31,7 +31,7 @@ class _Followed:
     kept: int = -1
     kept_at: float = 0.0
     versions: dict[str, int] = field(default_factory=dict)
-    touched: set[str] = field(default_factory=set)
+    touched: dict[str, Place | None] = field(default_factory=dict)
     grown: asyncio.Condition = field(default_factory=asyncio.Condition)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -39,9 +39,15 @@ class _Followed:
         self.seen = change.seq
         if change.op == "updated" and change.attrs and WATCHED.isdisjoint(change.attrs):
             return
-        self.touched.add(change.id)
+        # what was created is told in full; of what was changed only the change
+        created = change.op == "created" and change.id not in self.touched
+        self.touched[change.id] = place(change.id, change.types, change.attrs) if created else None
         for kind in change.types:
             self.versions[kind] = change.seq
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + _PAGE] for start in range(0, len(ids), _PAGE))
 
 
 class Gazetteer:
@@ -154,21 +160,22 @@ class Gazetteer:
     async def _write(self, city: City, followed: _Followed) -> None:
         """Bring the index up to what was seen; ids are read as they are now, in any order."""
         async with followed.writing:
-            ids, seq = sorted(followed.touched), followed.seen
-            followed.touched = set()
+            touched, seq = followed.touched, followed.seen
+            followed.touched = {}
             try:
-                for start in range(0, len(ids), _PAGE):
-                    part = ids[start : start + _PAGE]
-                    page = (await city.entities(ids=part, pick=_PICK, limit=_PAGE)).entities
-                    places = [entity_place(entity) for entity in page]
-                    gone = set(part).difference(place.id for place in places)
+                for part in _parts(list(touched)):
+                    unread = [id for id in part if touched[id] is None]
+                    page = (await city.entities(ids=unread, pick=_PICK, limit=_PAGE)).entities if unread else []
+                    read = [entity_place(entity) for entity in page]
+                    gone = set(unread).difference(one.id for one in read)
+                    places = [*read, *(known for id in part if (known := touched[id]) is not None)]
                     await asyncio.to_thread(self.index.write, city.tenant, places, gone, seq=None)
                     self._shapes.pop(city.tenant, None)
                 if seq != followed.kept or time.monotonic() - followed.kept_at > _STALE / 7:
                     followed.kept, followed.kept_at = seq, time.monotonic()
                     await asyncio.to_thread(self.index.write, city.tenant, [], seq=seq)
             except BaseException:
-                followed.touched.update(ids)
+                followed.touched.update(dict.fromkeys(touched))
                 raise
 
     async def version(self, city: City, types: Sequence[str], *, patience: float = PATIENCE) -> int | None:
