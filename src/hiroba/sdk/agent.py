@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hiroba.sdk.backoff import Backoff, LogOnce
+import orjson
+
+from hiroba.sdk.backoff import Backoff, LogOnce, told
 from hiroba.sdk.city import Entity
 from hiroba.sdk.errors import CityError
 from hiroba.sdk.guest import Guest, Host, Manifest
-from hiroba.sdk.profiles import Misfit, Profile
+from hiroba.sdk.profiles import Misfit, Profile, Sample
 from hiroba.sdk.spool import Message, Reject, Spool, now
 
 BATCH = 500
@@ -46,6 +48,9 @@ class Status:
     """How an agent is doing: troubles by the name of what has them, and the last of them with its time."""
 
     running: bool = False
+    idle: bool = False
+    """True when the settings give the agent nothing to do."""
+    beginning: set[str] = field(default_factory=set)
     troubles: dict[str, str] = field(default_factory=dict)
     last_error: str | None = None
     last_error_at: str | None = None
@@ -53,18 +58,28 @@ class Status:
 
     @property
     def state(self) -> str:
-        """Return `stopped`, `running` or `trouble`."""
+        """Return `stopped`, `idle`, `starting`, `running` or `trouble`."""
         if not self.running:
             return "stopped"
-        return "trouble" if self.troubles else "running"
+        if self.idle:
+            return "idle"
+        if self.troubles:
+            return "trouble"
+        return "starting" if self.beginning else "running"
+
+    def begin(self, name: str) -> None:
+        """Note that something is about to be tried; `fine` or `trouble` will tell how it went."""
+        self.beginning.add(name)
 
     def trouble(self, name: str, text: str) -> None:
         """Note that something does not work."""
+        self.beginning.discard(name)
         self.troubles[name] = text
         self.last_error, self.last_error_at = text, now()
 
     def fine(self, name: str) -> None:
         """Note that it works (again)."""
+        self.beginning.discard(name)
         self.troubles.pop(name, None)
 
 
@@ -100,6 +115,27 @@ class Agent(Guest):
         self._translator = translator
         return translator
 
+    def try_samples(self) -> list[str]:
+        """Translate the recorded payloads of all profiles; return a line for each that does not become what it says."""
+        return [
+            f"profile {profile.id}, sample {sample.source}: {wrong}"
+            for profile in self.profiles.values()
+            for sample in profile.samples
+            if (wrong := self._tried(sample)) is not None
+        ]
+
+    def _tried(self, sample: Sample) -> str | None:
+        message = Message(0, now(), sample.source, orjson.dumps(sample.payload))
+        readings, rejects = self._understand([message])
+        if sample.entity is None:
+            return None if rejects and not readings else "it should be a misfit and is none"
+        if rejects:
+            return rejects[0].reason
+        made = [_plain(reading.entity) for _, reading in readings]
+        if any(all(one.get(key) == value for key, value in sample.entity.items()) for one in made):
+            return None
+        return f"it became {made}, not {dict(sample.entity)}"
+
     async def accept(self, source: str, payload: bytes) -> None:
         """Keep a message; returns when it is durable, so that its sender may be answered.
 
@@ -115,7 +151,7 @@ class Agent(Guest):
 
     def failed(self, name: str, error: Exception) -> None:
         """Show a task's failure in the status."""
-        self.status.trouble(name, f"{type(error).__name__}: {error}")
+        self.status.trouble(name, told(error))
 
     def report(self) -> dict[str, Any]:
         """Return the status as `GET /api/agents` shows it."""
@@ -218,6 +254,16 @@ class Agent(Guest):
         for pair in sent:
             rejects.extend(await self._write(tenant, [pair]))
         return rejects
+
+
+def _plain(entity: Entity) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for name, instance in entity.items():
+        if isinstance(instance, dict):
+            plain[name] = next((instance[key] for key in ("value", "object", "json") if key in instance), None)
+        else:
+            plain[name] = instance
+    return plain
 
 
 def _reject(message: Message, misfit: Misfit) -> Reject:

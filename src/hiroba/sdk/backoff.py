@@ -31,6 +31,13 @@ class Backoff:
         await asyncio.sleep(self.next_pause())
 
 
+def told(error: Exception) -> str:
+    """Return an error on one line; of several at once the first, which usually brought the others."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
+
+
 class LogOnce:
     """Log a problem when it begins or changes, and once when it is over; the many times between stay
     silent."""
@@ -42,7 +49,7 @@ class LogOnce:
 
     def problem(self, error: object) -> None:
         """Log the problem unless it is the one logged last."""
-        text = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else str(error)
+        text = told(error) if isinstance(error, Exception) else str(error)
         if text != self._last:
             self._last = text
             self._log.warning("%s: %s", self._subject, text)

@@ -25,9 +25,7 @@ class RecordingCity:
     def written(self) -> list[dict[str, Any]]:
         return [entity for call in self.calls for entity in call]
 
-    async def write(
-        self, entities: Sequence[dict[str, Any]], *, mode: str = "upsert", context: Any = None
-    ) -> Written:
+    async def write(self, entities: Sequence[dict[str, Any]], *, mode: str = "upsert", context: Any = None) -> Written:
         if self.failures:
             raise self.failures.pop(0)
         good = [entity for entity in entities if entity.get("id") not in self.refuse]
@@ -51,9 +49,7 @@ class RecordingCity:
         self.log.append(Changed(len(self.log) + 1, "2026-04-01T00:00:00.000Z", "updated", id, (kind,), {}))
         self.news.set()
 
-    async def changes(
-        self, *, after: int | None = None, types: Sequence[str] | None = None
-    ) -> AsyncIterator[Changed]:
+    async def changes(self, *, after: int | None = None, types: Sequence[str] | None = None) -> AsyncIterator[Changed]:
         at = len(self.log) if after is None else after
         while True:
             while at < len(self.log):

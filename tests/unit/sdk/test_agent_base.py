@@ -97,9 +97,7 @@ async def test_what_the_city_refuses_is_a_reject_and_the_rest_is_written(host: A
     assert [e["id"] for e in host.of("").written] == ["urn:1", "urn:2"]
 
 
-async def test_it_waits_for_a_city_that_cannot_be_reached_and_loses_nothing(
-    host: Any, tmp_path: Path
-) -> None:
+async def test_it_waits_for_a_city_that_cannot_be_reached_and_loses_nothing(host: Any, tmp_path: Path) -> None:
     city = host.of("")
     city.failures = [
         errors.CityUnreachable("gone"),
@@ -130,9 +128,7 @@ async def test_a_write_refused_as_a_whole_is_tried_one_by_one(host: Any, tmp_pat
     assert [e["id"] for e in city.written] == ["urn:2", "urn:3"]
 
 
-async def test_what_was_accepted_before_a_stop_is_written_after_the_next_start(
-    host: Any, tmp_path: Path
-) -> None:
+async def test_what_was_accepted_before_a_stop_is_written_after_the_next_start(host: Any, tmp_path: Path) -> None:
     host.of("").failures = [errors.CityUnreachable("gone")] * 100
     async with running(host, tmp_path) as agent:
         await agent.accept("", b'["urn:1"]')

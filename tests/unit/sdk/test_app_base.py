@@ -127,9 +127,7 @@ async def test_a_failing_handler_is_tried_again_then_passed_over(host: Any, tmp_
     assert (app.readers[0].handled, app.readers[0].passed_over) == (2, 1)
 
 
-async def test_a_pure_reaction_gets_a_view_and_its_commands_are_carried_out(
-    host: Any, tmp_path: Path
-) -> None:
+async def test_a_pure_reaction_gets_a_view_and_its_commands_are_carried_out(host: Any, tmp_path: Path) -> None:
     app = App(MANIFEST, host, data_dir=tmp_path, settings={"limit": 5})
     views: list[View] = []
 

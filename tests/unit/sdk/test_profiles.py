@@ -98,10 +98,7 @@ def test_times() -> None:
     assert observed({"path": "t", "format": "epoch"}, 1775001600) == "2026-04-01T00:00:00.000Z"
     assert observed({"path": "t", "format": "epoch-ms"}, "1775001600500") == "2026-04-01T00:00:00.500Z"
     assert observed("t", "2026-04-01T09:00:00+09:00") == "2026-04-01T00:00:00.000Z"
-    assert (
-        observed({"path": "t", "format": "%Y/%m/%d %H:%M", "zone": "Asia/Tokyo"}, "2026/04/01 09:00")
-        == ARRIVED
-    )
+    assert observed({"path": "t", "format": "%Y/%m/%d %H:%M", "zone": "Asia/Tokyo"}, "2026/04/01 09:00") == ARRIVED
     assert observed({"path": "none", "optional": True}, 0) == ARRIVED
     with pytest.raises(Misfit, match="has no time zone"):
         observed("t", "2026-04-01T09:00:00")

@@ -1,0 +1,1 @@
+"""Agents turn the world into entities: one folder per protocol."""
