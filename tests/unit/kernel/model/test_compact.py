@@ -101,6 +101,13 @@ def test_an_instance_alone_is_never_a_bare_value_in_concise() -> None:
     assert compact_instance({"type": "Property", "value": 1}, CORE, View(format="concise")) == {"value": 1}
 
 
+@pytest.mark.parametrize("form", ["normalized", "concise"])
+def test_an_instance_that_records_a_deletion_has_no_value(form: str) -> None:
+    gone = {"type": "Relationship", "deletedAt": AT, "instanceId": "urn:ngsi-ld:Instance:2"}
+    assert compact_instance(gone, CORE, View(format=form), name="a") == {"type": "Relationship"}
+    assert compact_instance(gone, CORE, View(format=form, sys_attrs=True), name="a")["deletedAt"] == AT
+
+
 def test_simplified_groups_instances_by_dataset() -> None:
     assert shown(format="simplified") == {
         "id": "urn:ngsi-ld:River:1",
@@ -159,6 +166,7 @@ def test_a_language_turns_language_properties_into_texts() -> None:
         (("ja", "en"), "*", "ja"),
         (("ja", "en"), "de, *;q=0.5, en;q=0.1", "ja"),
         (("ja", "en"), "ja;q=0, en;q=0.1", "en"),
+        (("en", "ja"), "ja;q=0", "en"),
         (("ja", "en"), "", "ja"),
         (("ja", "en"), ";;q=,", "ja"),
     ],
