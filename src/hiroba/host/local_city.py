@@ -7,15 +7,19 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
-from hiroba.kernel.broker import attributes, batch, discovery, entities
+from hiroba.kernel.broker import attributes, batch, discovery, entities, temporal
 from hiroba.kernel.broker.broker import Broker
+from hiroba.kernel.broker.temporal_aggregates import parse_methods
+from hiroba.kernel.broker.temporal_periods import parse_duration
+from hiroba.kernel.broker.temporal_shapes import Shape
 from hiroba.kernel.model.compact import View, compact_entity, compact_instance
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import LOCATION
 from hiroba.kernel.model.errors import BadRequestData, HirobaError, NonexistentTenant, ResourceNotFound
 from hiroba.kernel.model.expand import expand_entity, expand_fragment
 from hiroba.kernel.model.instants import format_instant
-from hiroba.kernel.query import parse_geo, parse_order, parse_q, parse_scope, parse_types
+from hiroba.kernel.query import parse_geo, parse_order, parse_q, parse_scope, parse_temporal, parse_types
+from hiroba.kernel.query.tree import TemporalQuery
 from hiroba.kernel.store.port import Change, EntityQuery, Stored, TenantStore
 from hiroba.kernel.subscriptions.feed import ChangeFeed
 from hiroba.sdk import Answer, Area, Cell, Changed, Entity, Mode, Written, errors
@@ -112,7 +116,7 @@ class LocalCity:
                 if number % _BREATHE_EVERY == _BREATHE_EVERY - 1:
                     await asyncio.sleep(0)
                 try:
-                    good.append(await self._expanded_payload(payload, context, whole=whole))
+                    good.append(await self._expanded_payload(payload, context, whole=whole, merging=mode == "merge"))
                 except BadRequestData as error:
                     refused[str(payload.get("id"))] = error.detail
             result = await self._carry_out(mode, good)
@@ -205,7 +209,7 @@ class LocalCity:
                 continue
             return store, await store.last_seq() if after is None else after
 
-    async def _expanded_payload(self, payload: Entity, context: Any, *, whole: bool) -> Any:
+    async def _expanded_payload(self, payload: Entity, context: Any, *, whole: bool, merging: bool) -> Any:
         given = context
         if "@context" in payload:
             given = payload["@context"]
@@ -213,7 +217,7 @@ class LocalCity:
         resolved = await self._broker.contexts.resolve(given)
         if whole:
             return expand_entity(payload, resolved)
-        fragment = expand_fragment(payload, resolved, allow_null=True)
+        fragment = expand_fragment(payload, resolved, allow_null=True, merging=merging)
         if fragment.id is None:
             raise BadRequestData("The entity has no id.")
         return fragment.id, fragment
@@ -248,7 +252,23 @@ class LocalCity:
         context: Any = None,
     ) -> Entity | None:
         """Return an entity's history as a temporal entity (simplified for aggregates), or None."""
-        raise NotImplementedError
+        with _as_the_sdk_says():
+            resolved = await self._broker.contexts.resolve(context)
+            wanted = _expanded(attrs, resolved)
+            try:
+                page = await temporal.retrieve_temporal(
+                    self._broker,
+                    self.tenant,
+                    id,
+                    time=_span(start, end),
+                    shape=_shape(wanted, aggregate, period),
+                    context=resolved,
+                    attrs=wanted,
+                    last_n=last,
+                )
+            except (ResourceNotFound, NonexistentTenant):
+                return None
+            return page.documents[0]
 
 
 def _view(
@@ -265,6 +285,21 @@ def _expanded(names: Sequence[str] | None, context: Context) -> tuple[str, ...] 
     if names is None:
         return None
     return tuple(name if name in _OWN_MEMBERS else context.expand_name(name) for name in names)
+
+
+def _span(start: str | None, end: str | None) -> TemporalQuery:
+    if start is not None and end is not None:
+        return parse_temporal("between", start, end_time_at=end)
+    if start is not None:
+        return parse_temporal("after", start)
+    return parse_temporal("before", end) if end is not None else TemporalQuery(None, None, None)
+
+
+def _shape(attrs: tuple[str, ...] | None, aggregate: Sequence[str] | None, period: str | None) -> Shape:
+    view = View(attrs=attrs)
+    if not aggregate:
+        return Shape(view)
+    return Shape(view, methods=parse_methods(",".join(aggregate)), period=parse_duration(period or "PT0S"))
 
 
 def _geo(area: Area, context: Context) -> Any:

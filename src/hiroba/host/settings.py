@@ -19,7 +19,7 @@ from typing import Any
 
 ROLES = ("api", "notify", "agents", "apps")
 _NOT_SETTINGS = ("HIROBA_CONFIG",)
-_NOT_SETTINGS_PREFIX = "HIROBA_TEST_"
+_NOT_SETTINGS_PREFIXES = ("HIROBA_TEST_", "HIROBA_DRILL_", "HIROBA_BENCH_")
 
 
 class SettingsError(Exception):
@@ -87,6 +87,13 @@ class Settings:
         metadata={"doc": "settings of agents: [agents.<id>], as their manifests name them"},
     )
 
+    def with_own_mqtt(self) -> Settings:
+        """Return these settings with the MQTT agent pointed at the embedded broker, unless it is told another."""
+        if not self.mqtt.embedded:
+            return self
+        address = {"host": self.mqtt.host, "port": self.mqtt.port}
+        return dataclasses.replace(self, agents={**self.agents, "mqtt": {**address, **self.agents.get("mqtt", {})}})
+
     @property
     def memory(self) -> bool:
         """Tell whether the store lives in memory only."""
@@ -137,7 +144,7 @@ def load_settings(
     if named is not None or file.is_file():
         values = _typed(_read(file), Settings, str(file), "")
     for name, text in sorted(environment.items()):
-        if name.startswith("HIROBA_") and name not in _NOT_SETTINGS and not name.startswith(_NOT_SETTINGS_PREFIX):
+        if name.startswith("HIROBA_") and name not in _NOT_SETTINGS and not name.startswith(_NOT_SETTINGS_PREFIXES):
             path = name.removeprefix("HIROBA_").lower().split("__")
             _merge(values, _typed(_nested(path, text), Settings, f"environment variable {name}", ""))
     for key, value in (flags or {}).items():

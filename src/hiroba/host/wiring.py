@@ -22,6 +22,7 @@ from hiroba.host.housekeeping import keep_house
 from hiroba.host.settings import Settings
 from hiroba.identity.gate import Gate
 from hiroba.kernel.api.app import BrokerApp
+from hiroba.kernel.api.stream import STREAMS
 from hiroba.kernel.broker.broker import Broker, Limits
 from hiroba.kernel.broker.contexts import Contexts
 from hiroba.kernel.store.sqlite import SqliteStore
@@ -47,7 +48,6 @@ class House:
         """The routes of the host and its guests, once it has started."""
         self._by_segment: dict[str, ASGIApp] = {}
         self._console: ASGIApp = console_files()
-        self._streams: set[asyncio.Task[Any]] = set()
         guarded = [f"/{segment}" for segment in (*BROKER_PATHS, *GUEST_PATHS, *HOST_PATHS)]
         self._gate = Gate(self._dispatch, settings.token, guarded=guarded)
         self.asgi: ASGIApp = self._gate
@@ -71,7 +71,7 @@ class House:
             mqtt = EmbeddedMqtt(settings.mqtt)
             await mqtt.start()
             end.push_async_callback(mqtt.stop)
-        self.guests = invite(broker, settings, data_dir=self._data_dir())
+        self.guests = invite(broker, settings.with_own_mqtt(), data_dir=self._data_dir())
         await self.guests.start()
         end.push_async_callback(self.guests.stop)
         self._keep_running(keep_house(store, settings.keep))
@@ -83,8 +83,7 @@ class House:
 
     def end_streams(self) -> None:
         """Break off the answers that would never end by themselves."""
-        for task in self._streams:
-            task.cancel()
+        STREAMS.close()
 
     def summary(self) -> str:
         """Return on one line what runs here."""
@@ -117,18 +116,7 @@ class House:
             **dict.fromkeys(paths, served),
             **dict.fromkeys(GUEST_PATHS, guests),
             **dict.fromkeys(HOST_PATHS, host),
-            "stream": self._as_stream(served),
         }
-
-    def _as_stream(self, served: ASGIApp) -> ASGIApp:
-        async def remembered(scope: Message, receive: Any, send: Any) -> None:
-            task = asyncio.current_task()
-            if task is not None:
-                self._streams.add(task)
-                task.add_done_callback(self._streams.discard)
-            await served(scope, receive, send)
-
-        return remembered
 
     async def _dispatch(
         self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]

@@ -165,6 +165,30 @@ async def test_changes_from_the_beginning_from_now_and_by_type(city: City) -> No
         assert [c.op for c in seen] == ["deleted"]
 
 
+async def test_history_and_aggregates(city: City) -> None:
+    for hour in range(4):
+        at = {"observedAt": f"2026-04-01T0{hour}:00:00.000Z"}
+        await city.write([gauge(1, waterLevel={"type": "Property", "value": hour, **at})])
+    id = "urn:ngsi-ld:RiverGauge:1"
+    whole = await city.history(id, attrs=["waterLevel"])
+    assert whole is not None
+    assert [one["value"] for one in whole["waterLevel"]] == [0, 1, 2, 3]
+    assert "name" not in whole
+    part = await city.history(id, attrs=["waterLevel"], start="2026-04-01T01:00:00Z", end="2026-04-01T03:00:00Z")
+    assert part is not None
+    assert [one["value"] for one in part["waterLevel"]] == [1, 2]
+    last = await city.history(id, attrs=["waterLevel"], last=1)
+    assert last is not None
+    assert [one["value"] for one in last["waterLevel"]] == [3]
+    told = await city.history(id, attrs=["waterLevel"], aggregate=["avg", "max"], period="PT2H")
+    assert told is not None
+    assert [value for value, *_ in told["waterLevel"]["avg"]] == [0.5, 2.5]
+    assert [value for value, *_ in told["waterLevel"]["max"]] == [1, 3]
+    assert await city.history("urn:ngsi-ld:RiverGauge:9") is None
+    with pytest.raises(errors.BadRequestData, match="timeAt"):
+        await city.history(id, start="yesterday")
+
+
 async def test_a_guest_writes_only_what_its_manifest_names() -> None:
     async with memory_broker() as broker:
         host = LentHost(broker, ("Alert",))

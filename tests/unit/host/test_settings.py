@@ -88,6 +88,14 @@ def test_beyond_loopback_with_a_token(tmp_path: Path) -> None:
     assert load(tmp_path, "host = '0.0.0.0'\ntoken = '0123456789abcdef'").host == "0.0.0.0"
 
 
+def test_the_mqtt_agent_uses_the_embedded_broker_unless_told_otherwise(tmp_path: Path) -> None:
+    toml = "[mqtt]\nembedded = true\nport = 21001\n"
+    assert load(tmp_path, toml).with_own_mqtt().agents["mqtt"] == {"host": "127.0.0.1", "port": 21001}
+    other = load(tmp_path, toml + '[agents.mqtt]\nhost = "far"\n').with_own_mqtt()
+    assert other.agents["mqtt"] == {"host": "far", "port": 21001}
+    assert load(tmp_path).with_own_mqtt().agents == {}
+
+
 def test_every_setting_is_documented() -> None:
     known = {one.key: one for one in reference()}
     assert {"host", "port", "store", "mqtt.embedded", "keep.history_days", "extensions.apps"} <= set(known)
