@@ -36,7 +36,7 @@ async def upsert_entities(broker: Broker, request: Request) -> Response:
 
 async def update_entities(broker: Broker, request: Request) -> Response:
     """Add attributes to many entities (6.16.3.1)."""
-    fragments, refused = await _fragments(broker, request, allow_null=True)
+    fragments, refused = await _fragments(broker, request)
     overwrite = "noOverwrite" not in options_of(request)
     result = await batch.update_entities(broker, request.tenant, fragments, overwrite=overwrite)
     return _result(result, refused, success=204)
@@ -44,7 +44,7 @@ async def update_entities(broker: Broker, request: Request) -> Response:
 
 async def merge_entities(broker: Broker, request: Request) -> Response:
     """Merge fragments into many entities (6.31.3.1)."""
-    fragments, refused = await _fragments(broker, request, allow_null=True)
+    fragments, refused = await _fragments(broker, request, merging=True)
     return _result(await batch.merge_entities(broker, request.tenant, fragments), refused, success=204)
 
 
@@ -94,7 +94,7 @@ async def _entities(broker: Broker, request: Request) -> tuple[list[Entity], lis
 
 
 async def _fragments(
-    broker: Broker, request: Request, *, allow_null: bool
+    broker: Broker, request: Request, *, merging: bool = False
 ) -> tuple[list[tuple[str, Fragment]], list[tuple[str, HirobaError]]]:
     found: list[tuple[str, Fragment]] = []
     refused: list[tuple[str, HirobaError]] = []
@@ -102,7 +102,7 @@ async def _fragments(
         try:
             if isinstance(context, HirobaError):
                 raise context
-            fragment = expand_fragment(item, context, allow_null=allow_null)
+            fragment = expand_fragment(item, context, allow_null=True, merging=merging)
             check_uri(fragment.id, "id")
             found.append((str(fragment.id), fragment))
         except BadRequestData as error:

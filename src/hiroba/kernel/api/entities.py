@@ -133,7 +133,7 @@ async def merge_entity(broker: Broker, request: Request) -> Response:
     observed_at = request.query.get("observedAt")
     if observed_at is not None:
         check_instant(observed_at, "observedAt")
-    fragment = expand_fragment(payload, context, allow_null=True, lang=request.query.get("lang"))
+    fragment = expand_fragment(payload, context, allow_null=True, merging=True, lang=request.query.get("lang"))
     await entities.merge_entity(broker, request.tenant, id, fragment, observed_at=observed_at)
     return Response(204)
 

@@ -25,18 +25,13 @@ _IGNORED: Final = frozenset(
         "lang",
         "entity",
         "entityList",
-        "previousValue",
-        "previousObject",
-        "previousLanguageMap",
-        "previousVocab",
-        "previousJson",
-        "previousValueList",
-        "previousObjectList",
     )
 )
 """Members that only a broker writes; in input they are passed over (5.2.2)."""
+_NOTIFIED: Final = frozenset("previous" + member[0].upper() + member[1:] for member in VALUE_MEMBERS.values())
+"""Members that only a notification carries; in input they would be lost without a word (4.5.2.2 and its like)."""
 _SEALED: Final = ("entityIdSealed", "entityTypeSealed")
-_PROOF: Final = NGSI_LD + "ngsildproof"
+PROOF: Final = NGSI_LD + "ngsildproof"
 _LANG_STRING: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString"
 _MISSING: Final = object()
 
@@ -47,13 +42,17 @@ def is_null(instance: Instance) -> bool:
 
 
 class Reader:
-    """Reads attributes under one context. `bare` becomes true when a type was guessed from a bare value."""
+    """Reads attributes under one context. `bare` becomes true when a type was guessed from a bare value.
 
-    __slots__ = ("allow_null", "bare", "context")
+    `allow_null` lets NGSI-LD Null delete attributes and members, `merging` also keys inside values (5.5.4).
+    """
 
-    def __init__(self, context: Context, *, allow_null: bool = False) -> None:
+    __slots__ = ("allow_null", "bare", "context", "merging")
+
+    def __init__(self, context: Context, *, allow_null: bool = False, merging: bool = False) -> None:
         self.context = context
         self.allow_null = allow_null
+        self.merging = merging
         self.bare = False
 
     def attribute(self, name: str, value: Any, level: int = 0, path: str = "") -> list[Instance]:
@@ -121,7 +120,7 @@ class Reader:
             if not self.allow_null:
                 raise null_refused(f"{path}.{member}")
             return True
-        instance[member] = CHECKS[kind](value, self.context, f"{path}.{member}", self.allow_null)
+        instance[member] = CHECKS[kind](value, self.context, f"{path}.{member}", self.merging)
         return False
 
     def _deletion(self, kind: str, raw: dict[str, Any], path: str) -> Instance:
@@ -153,6 +152,8 @@ class Reader:
             return
         elif name == "@context":
             raise BadRequestData(f"{path} has an @context of its own; only the whole document can have one.")
+        elif name in _NOTIFIED:
+            raise BadRequestData(f"{path}.{name} is only for notifications; leave it out.")
         elif name in _SEALED:
             self._sealed(instance, name, value, path)
         else:
@@ -172,8 +173,8 @@ class Reader:
     def _sealed(self, instance: Instance, name: str, value: Any, path: str) -> None:
         """Keep the members that seal a proof to its entity, which only ngsildproof has (4.5.2.2)."""
         last = path.rpartition(".")[2]
-        if self.context.expand_name(last) != _PROOF or type(value) not in (str, list):
-            raise BadRequestData(f"{path}.{name} belongs to ngsildproof alone.")
+        if self.context.expand_name(last) != PROOF or type(value) not in (str, list):
+            raise BadRequestData(f"{path}.{name} belongs to ngsildproof alone, as a text or an array of texts.")
         instance[name] = value
 
     def _object_types(self, value: Any, kind: str | None, path: str) -> list[str]:
@@ -231,7 +232,7 @@ class Reader:
             return {"type": "GeoProperty", "value": CHECKS["GeoProperty"](value, self.context, path, False)}
         if name in self.context.links and _is_link(value):
             return {"type": "Relationship", "object": value}
-        return {"type": "Property", "value": expand_value(value, self.context, path, self.allow_null)}
+        return {"type": "Property", "value": expand_value(value, self.context, path, self.merging)}
 
     def _datasets(self, name: str, values: dict[str, Any], level: int, path: str) -> list[Instance]:
         """Return the instances of a simplified attribute with several of them (4.5.4)."""

@@ -88,7 +88,8 @@ class Context:
 
     def type_name(self, name: Any) -> str:
         """Return the IRI of an entity type; raises BadRequestData for what cannot name one (4.6.2)."""
-        if type(name) is not str or not (name in self._mappings or is_type_name(name)):
+        mapping = self._mappings.get(name) if type(name) is str else None
+        if type(name) is not str or not (mapping["@id"][0] != "@" if mapping else is_type_name(name)):
             raise BadRequestData(
                 f"The entity type {shown(name)} is not a name; use letters, digits and underscores, or a URI."
             )
@@ -180,7 +181,10 @@ def compile_context(value: Any, documents: Mapping[str, Any], *, url: str | None
         # the processor trips over some shapes that are not JSON-LD
         raise BadRequestData("The @context is not valid JSON-LD: its definitions cannot be read.") from error
     named = url or (own[0] if len(own) == 1 and isinstance(own[0], str) else CORE_URL)
-    return Context(active["mappings"], reference=[*own, CORE_URL], url=named)
+    reference = [*own, CORE_URL]
+    if _ends_with_core(own, documents):
+        reference = own if len(own) > 1 else own[0]
+    return Context(active["mappings"], reference=reference, url=named)
 
 
 def builtin_documents() -> dict[str, dict[str, Any]]:
@@ -194,6 +198,17 @@ def builtin_documents() -> dict[str, dict[str, Any]]:
 
 def _is_core(url: str) -> bool:
     return url.startswith((CORE_BASE, CORE_BASE.replace("https:", "http:")))
+
+
+def _ends_with_core(value: Any, documents: Mapping[str, Any], depth: int = 0) -> bool:
+    """Tell whether the last thing that an @context means is the core context, also through the document it names."""
+    last = value[-1] if isinstance(value, list) and value else value
+    if isinstance(last, str):
+        document = None if _is_core(last) or depth > MAX_DOCUMENTS else documents.get(last)
+        return _is_core(last) or (
+            isinstance(document, dict) and _ends_with_core(document.get("@context"), documents, depth + 1)
+        )
+    return isinstance(last, dict) and "@context" in last and _ends_with_core(last["@context"], documents, depth + 1)
 
 
 def _flatten(parts: Any, documents: Mapping[str, Any], within: tuple[str, ...]) -> Iterator[dict[str, Any] | None]:

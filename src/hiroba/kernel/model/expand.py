@@ -8,16 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from hiroba.kernel.model.attributes import Reader, is_null
+from hiroba.kernel.model.attributes import PROOF, Reader, is_null
 from hiroba.kernel.model.context import Context
-from hiroba.kernel.model.entity import NULL, VALUE_MEMBERS, Attributes, Entity, Instance
+from hiroba.kernel.model.entity import LOCATION, NGSI_LD, NULL, VALUE_MEMBERS, Attributes, Entity, Instance
 from hiroba.kernel.model.errors import BadRequestData, shown
+from hiroba.kernel.model.geometry import is_geometry
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.model.instants import check_instant
 from hiroba.kernel.model.names import ENTITY_MEMBERS
 from hiroba.kernel.model.values import CHECKS, null_refused
 
 _STAMPS: Final = frozenset(("createdAt", "modifiedAt", "deletedAt", "@context"))
+_PLACES: Final = (LOCATION, NGSI_LD + "observationSpace", NGSI_LD + "operationSpace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def expand_entity(payload: Any, context: Context) -> Entity:
         raise BadRequestData("The entity has no id; a URI is expected.")
     if entity["type"] is None:
         raise BadRequestData("The entity has no type.")
+    _check_meanings(attrs)
     entity["attrs"] = attrs
     return entity
 
@@ -108,14 +111,28 @@ def _entity_member(entity: Entity, name: str, value: Any, context: Context) -> N
         entity["expiresAt"] = check_instant(value, "expiresAt")
 
 
-def expand_fragment(payload: Any, context: Context, *, allow_null: bool = False, lang: str | None = None) -> Fragment:
+def _check_meanings(attrs: Attributes) -> None:
+    """Raise BadRequestData where an attribute that the standard itself defines is not what it says (4.5.2.2, 4.7.1)."""
+    for iri in _PLACES:
+        for instance in attrs.get(iri, ()):
+            if instance["type"] != "GeoProperty" and not is_geometry(instance.get("value")):
+                raise BadRequestData(f"{iri.removeprefix(NGSI_LD)} is no GeoProperty; a GeoJSON geometry is expected.")
+    for instance in attrs.get(PROOF, ()):
+        if type(instance.get("value")) is not dict:
+            raise BadRequestData("ngsildproof.value is no object; a W3C data integrity proof is expected.")
+
+
+def expand_fragment(
+    payload: Any, context: Context, *, allow_null: bool = False, merging: bool = False, lang: str | None = None
+) -> Fragment:
     """Return part of an entity, checked; with `allow_null`, NGSI-LD Null marks what is to be deleted.
 
-    `lang` is the language of texts given for LanguageProperties. Raises BadRequestData naming the member.
+    With `merging` that goes for keys inside values too. `lang` is the language of texts given for LanguageProperties.
+    Raises BadRequestData naming the member.
     """
     if type(payload) is not dict:
         raise BadRequestData("The entity fragment is not a JSON object.")
-    reader = Reader(context, allow_null=allow_null)
+    reader = Reader(context, allow_null=allow_null, merging=merging)
     members: dict[str, Any] = {}
     attrs: Attributes = {}
     deleted: set[tuple[str, str | None]] = set()
@@ -139,6 +156,7 @@ def expand_fragment(payload: Any, context: Context, *, allow_null: bool = False,
             plain.update((iri, one.get("datasetId")) for one in instances)
         if instances:
             attrs[iri] = instances
+    _check_meanings(attrs)
     scope, expires_at = members.get("scope"), members.get("expiresAt")
     return Fragment(
         id=expand_id(members["id"]) if "id" in members else None,
