@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, Self
 
 import aiohttp
@@ -101,10 +100,7 @@ class MqttDoor:
         pause, complaint = Backoff(), LogOnce(LOG, f"MQTT broker at {self._host}:{self._port}")
         while True:
             try:
-                async with AsyncExitStack() as ending:
-                    client = aiomqtt.Client(self._host, self._port, identifier="shiomi-gateway")
-                    self._client = await ending.enter_async_context(client)
-                    ending.callback(self._gone)
+                async with self._connected():
                     pause.reset()
                     complaint.fine()
                     self._broken.clear()
@@ -114,8 +110,20 @@ class MqttDoor:
                 complaint.problem(error)
             await pause.wait()
 
-    def _gone(self) -> None:
-        self._client = None
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[None]:
+        client = aiomqtt.Client(self._host, self._port, identifier="shiomi-gateway")
+        # a connection that is broken off half made would complain for ever of what became of it
+        connecting = asyncio.ensure_future(client.__aenter__())
+        try:
+            await asyncio.shield(connecting)
+            self._client = client
+            yield
+        finally:
+            self._client = None
+            await asyncio.wait((connecting,))
+            if connecting.exception() is None:
+                await client.__aexit__(None, None, None)
 
     async def send(self, device: Device, payload: Payload) -> None:
         """Publish what a device says, once the broker has it (QoS 1); raises DoorError when there is no broker."""
