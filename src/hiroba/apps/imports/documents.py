@@ -42,11 +42,7 @@ def kind_of(document: Any) -> str:
         if document.get("type") == "Topology":
             raise Unreadable("topojson")
     first = document[0] if isinstance(document, list) and document else document
-    if (
-        isinstance(first, dict)
-        and isinstance(first.get("id"), str)
-        and isinstance(first.get("type"), str | list)
-    ):
+    if isinstance(first, dict) and isinstance(first.get("id"), str) and isinstance(first.get("type"), str | list):
         return "ngsi"
     if records_of(document):
         return "records"

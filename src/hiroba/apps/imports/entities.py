@@ -41,9 +41,7 @@ class _Maker:
 def make_entities(table: Table, plan: Plan, *, bounds: places.Box = places.JAPAN) -> Iterator[Made | Reject]:
     """Yield an entity or a reject for each row, and a reject beside the entity for each value left out."""
     special = {binding.field.attribute: binding for binding in plan.bindings}
-    maker = _Maker(
-        plan, bounds, value_bindings(plan), place_kinds(plan), special.get("id"), special.get("areaCode")
-    )
+    maker = _Maker(plan, bounds, value_bindings(plan), place_kinds(plan), special.get("id"), special.get("areaCode"))
     for row in table.rows():
         if isinstance(row, Reject):
             yield row
@@ -96,9 +94,7 @@ def _location(maker: _Maker, row: Row) -> dict[str, Any] | None:
     for axis in ("latitude", "longitude"):
         cell = cells[parts[f"location.{axis}"]]
         minutes = parts.get(f"location.{axis}Minutes")
-        degrees.append(
-            places.to_degrees(cell) if minutes is None else places.with_minutes(cell, cells[minutes])
-        )
+        degrees.append(places.to_degrees(cell) if minutes is None else places.with_minutes(cell, cells[minutes]))
     return places.point(*degrees, bounds=maker.bounds)
 
 
@@ -133,9 +129,7 @@ def _convert(field: Field, cell: Any) -> Any:
         return to_text(cell)
 
 
-def _identify(
-    maker: _Maker, row: Row, flat: dict[str, Any], location: dict[str, Any] | None
-) -> tuple[str, str, int]:
+def _identify(maker: _Maker, row: Row, flat: dict[str, Any], location: dict[str, Any] | None) -> tuple[str, str, int]:
     """Return the row's id, its area, and the line of an earlier row that says the same (0: there is none).
 
     An id that an earlier, different row has already taken gets an ordinal.
@@ -169,9 +163,7 @@ def _source(plan: Plan, area: str) -> str:
     return f"{plan.dataset}/{origin}" if origin else plan.dataset
 
 
-def _entity(
-    plan: Plan, id: str, flat: dict[str, Any], location: dict[str, Any] | None, *, source: str
-) -> Entity:
+def _entity(plan: Plan, id: str, flat: dict[str, Any], location: dict[str, Any] | None, *, source: str) -> Entity:
     entity: Entity = {"id": id, "type": plan.type}
     units = {b.field.attribute: b.field.unit for b in plan.bindings if b.field.unit}
     for path, value in flat.items():

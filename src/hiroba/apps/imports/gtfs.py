@@ -103,9 +103,7 @@ def _survey(feed: Feed) -> None:
     for _, stop in _records(feed, "stops.txt"):
         feed.stop_types[stop.get("stop_id", "")] = _STOP_TYPES.get(stop.get("location_type", ""), "")
     for _, route in _records(feed, "routes.txt"):
-        feed.routes[route.get("route_id", "")] = route.get("route_long_name") or route.get(
-            "route_short_name", ""
-        )
+        feed.routes[route.get("route_id", "")] = route.get("route_long_name") or route.get("route_short_name", "")
     for _, trip in _records(feed, "trips.txt"):
         if trip.get("shape_id"):
             feed.shape_routes.setdefault(trip["shape_id"], set()).add(trip.get("route_id", ""))
@@ -168,9 +166,7 @@ def _stops(feed: Feed) -> Result:
             continue
         entity = _begin(feed, type, key)
         try:
-            location = places.point(
-                places.to_degrees(stop.get("stop_lat")), places.to_degrees(stop.get("stop_lon"))
-            )
+            location = places.point(places.to_degrees(stop.get("stop_lat")), places.to_degrees(stop.get("stop_lon")))
         except Unfit as error:
             value = f"{stop.get('stop_lat')}, {stop.get('stop_lon')}"
             yield Reject(line, error.reason, "stops.txt stop_lat", value)
@@ -245,9 +241,7 @@ def _shapes(feed: Feed) -> Result:
 
 def _shape_point(point: dict[str, str]) -> tuple[float, float, float]:
     """Return (sequence, lon, lat)."""
-    placed = places.point(
-        places.to_degrees(point.get("shape_pt_lat")), places.to_degrees(point.get("shape_pt_lon"))
-    )
+    placed = places.point(places.to_degrees(point.get("shape_pt_lat")), places.to_degrees(point.get("shape_pt_lon")))
     if placed is None:
         raise Unfit("not_a_coordinate")
     lon, lat = placed["coordinates"]

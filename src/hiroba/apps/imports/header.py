@@ -37,9 +37,7 @@ def find_header(records: Sequence[Sequence[str]]) -> Header:
     units = [""] * len(columns)
     used = at + 1
     while used < len(records) and used - at <= 2:
-        merged = _merge(
-            columns, records[used], units, below=records[used + 1] if used + 1 < len(records) else ()
-        )
+        merged = _merge(columns, records[used], units, below=records[used + 1] if used + 1 < len(records) else ())
         if merged is None:
             break
         columns, units = merged
@@ -99,10 +97,7 @@ def _merge(
     gaps = sum(1 for name, cell in zip(columns, cells, strict=True) if cell and not name)
     if measures and measures + gaps >= len(filled):
         names = [name or ("" if is_unit(cell) else cell) for name, cell in zip(columns, cells, strict=True)]
-        found = [
-            cell.strip("()[]（）【】") if is_unit(cell) else old
-            for cell, old in zip(cells, units, strict=True)
-        ]
+        found = [cell.strip("()[]（）【】") if is_unit(cell) else old for cell, old in zip(cells, units, strict=True)]
         return names, found
     # a second line of names: words only, fills gaps, and figures begin right below it
     if gaps and sum(1 for cell in below if _figure(cell)) > 1:

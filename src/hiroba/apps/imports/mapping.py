@@ -138,9 +138,7 @@ def _extended(document: dict[str, Any], documents: dict[str, dict[str, Any]]) ->
     base_document = _extended(documents[parent], documents)
     inherited: dict[str, Any] = {key: base_document[key] for key in ("key", "area") if key in base_document}
     attributes = {**(base_document.get("attributes") or {})}
-    claimed = {
-        plain(column) for spec in (document.get("attributes") or {}).values() for column in _columns(spec)
-    }
+    claimed = {plain(column) for spec in (document.get("attributes") or {}).values() for column in _columns(spec)}
     for attribute, spec in attributes.items():
         kept = [column for column in _columns(spec) if plain(column) not in claimed]
         attributes[attribute] = {**spec, "columns": kept} if isinstance(spec, dict) else kept
@@ -186,8 +184,7 @@ def _recognise(document: dict[str, Any], name: str) -> Recognise:
             never=frozenset(plain(column) for column in document.get("never") or ()),
             file=re.compile(document["file"], re.IGNORECASE) if "file" in document else None,
             values=tuple(
-                (attribute, re.compile(pattern))
-                for attribute, pattern in (document.get("values") or {}).items()
+                (attribute, re.compile(pattern)) for attribute, pattern in (document.get("values") or {}).items()
             ),
             hint=document.get("hint") == "true",
         )

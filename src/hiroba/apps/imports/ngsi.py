@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from hiroba.apps.imports import places
 from hiroba.apps.imports.entities import Made
 from hiroba.apps.imports.plan import attribute_name
 from hiroba.apps.imports.reasons import Reason, Reject, Unfit, short
@@ -22,12 +24,12 @@ _LD_TYPES = {
     "ListRelationship": "objectList",
 }
 _GEOMETRIES = frozenset({"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"})
-_ENTITY_MEMBERS = frozenset(
-    {"id", "type", "@context", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"}
-)
+_ENTITY_MEMBERS = frozenset({"id", "type", "@context", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 _OWN_MEMBERS = frozenset({"createdAt", "modifiedAt", "deletedAt", "instanceId", "previousValue"})
 _CORE_MEMBERS = frozenset({"type", "observedAt", "unitCode", "datasetId", "lang", "objectType", "expiresAt"})
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s]+")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.]{0,15}:[^\s]+")
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIMES = frozenset({"observedAt", "expiresAt"})
 _NAME = re.compile(r"[^\W\d_]\w*")
 
 Entity = dict[str, Any]
@@ -48,7 +50,7 @@ def read_entities(document: Any) -> Iterator[Made | Reject]:
             try:
                 made = _attribute(value)
             except (Unfit, ValueError, TypeError, KeyError) as error:
-                reason = Reason("bad_attribute", {"error": error})
+                reason = error.reason if isinstance(error, Unfit) else Reason("bad_attribute", {"error": error})
                 yield Reject(number, reason, name, short(value), row=False)
                 continue
             if made is not None:
@@ -77,7 +79,7 @@ def _attribute(value: Any) -> Any:
         return _from_v2(value)
     if value is None:
         return None
-    return _plain(value)
+    return _checked(_plain(value))
 
 
 def _instance(value: Any) -> bool:
@@ -101,11 +103,13 @@ def _from_ld(value: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if kind == "Property" and _is_geometry(content):
         kind = "GeoProperty"
-    made: dict[str, Any] = {"type": kind, member: content}
+    made: dict[str, Any] = _checked({"type": kind, member: content})
     for name, part in value.items():
         if name in (member, "type", "value") or name in _OWN_MEMBERS or part is None:
             continue
-        if name in _CORE_MEMBERS:
+        if name in _TIMES:
+            made[name] = _instant(part)
+        elif name in _CORE_MEMBERS:
             made[name] = part
         else:
             sub = _attribute(part)
@@ -118,13 +122,13 @@ def _from_v2(value: dict[str, Any]) -> dict[str, Any] | None:
     content, kind = value["value"], str(value.get("type", ""))
     if content is None:
         return None
-    made = _v2_value(content, kind)
+    made = _checked(_v2_value(content, kind))
     for name, part in (value.get("metadata") or {}).items():
         held = part.get("value") if isinstance(part, dict) else part
         if held is None:
             continue
         if name in ("timestamp", "TimeInstant", "observedAt"):
-            made["observedAt"] = held
+            made["observedAt"] = _instant(held)
         elif name == "unitCode":
             made["unitCode"] = held
         elif name not in ("dateCreated", "dateModified", "previousValue", "actionType"):
@@ -157,6 +161,27 @@ def _plain(content: Any) -> dict[str, Any]:
     ):
         return {"type": "Relationship", "object": content}
     return {"type": "Property", "value": content}
+
+
+def _checked(made: dict[str, Any]) -> dict[str, Any]:
+    """Return an attribute whose place is on earth and whose links are URIs; raises Unfit for another."""
+    if made["type"] == "GeoProperty":
+        places.geometry(made["value"], bounds=places.EARTH)
+    if made["type"] == "Relationship":
+        for target in made["object"] if isinstance(made["object"], list) else [made["object"]]:
+            if not isinstance(target, str) or not _URI.fullmatch(target) or _INSTANT.match(target):
+                raise Unfit("not_a_uri")
+    return made
+
+
+def _instant(value: Any) -> str:
+    """Return a time in UTC; one that names no zone is taken to be in UTC."""
+    try:
+        moment = datetime.datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise Unfit("not_an_instant") from error
+    moment = moment.replace(tzinfo=datetime.UTC) if moment.tzinfo is None else moment.astimezone(datetime.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _is_geometry(content: Any) -> bool:

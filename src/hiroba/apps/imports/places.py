@@ -12,6 +12,7 @@ from hiroba.apps.imports.table import missing
 Box = tuple[float, float, float, float]
 JAPAN: Box = (122.0, 20.0, 154.5, 46.0)
 """West, south, east, north of the country with its outer islands (degrees)."""
+EARTH: Box = (-180.0, -90.0, 180.0, 90.0)
 
 _DECIMAL = re.compile(r"[+\-]?\d+(\.\d*)?")
 _SEXAGESIMAL = re.compile(

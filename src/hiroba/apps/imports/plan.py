@@ -99,9 +99,7 @@ def make_plan(
     A column that the mapping does not know becomes an attribute named after its header.
     """
     used = mapping or base()
-    plan = Plan(
-        used, type or used.type, used.id if mapping else f"table-{_stem(table.name)}", placed=table.placed
-    )
+    plan = Plan(used, type or used.type, used.id if mapping else f"table-{_stem(table.name)}", placed=table.placed)
     plan.origin = _locality(table, rows, used)
     taken: set[str] = set()
     for index, header in enumerate(table.columns):
@@ -120,9 +118,7 @@ def make_plan(
             known = used.field_for(header)
             if known is None and plain(header) in used.ignore:
                 continue
-            found = (
-                known if known and known.attribute not in taken else _named_after(header, table, index, rows)
-            )
+            found = known if known and known.attribute not in taken else _named_after(header, table, index, rows)
         if found.attribute in taken:
             continue
         taken.add(found.attribute)
@@ -186,9 +182,7 @@ def has_place(plan: Plan) -> bool:
 
 def value_bindings(plan: Plan) -> list[Binding]:
     """Return the bindings of everything but id, area code and place."""
-    return [
-        b for b in plan.bindings if b.field.kind not in PLACES and b.field.attribute not in ("id", "areaCode")
-    ]
+    return [b for b in plan.bindings if b.field.kind not in PLACES and b.field.attribute not in ("id", "areaCode")]
 
 
 def _stem(name: str) -> str:

@@ -48,18 +48,14 @@ def read_layer(path: Path, layer: str, *, name: str = "") -> Table:
             if f"{layer}.{ending}" in names
         }
     reader, encoding = _reader(parts)
-    columns = (
-        [field.name for field in reader.fields if field.name != "DeletionFlag"] if "dbf" in parts else []
-    )
+    columns = [field.name for field in reader.fields if field.name != "DeletionFlag"] if "dbf" in parts else []
     project = _projection(parts, reader)
 
     def rows() -> Iterator[Row | Reject]:
         shapes = _open(parts, encoding)
         try:
             for number, item in enumerate(shapes.iterShapeRecords(), start=1):
-                yield Row(
-                    number, [_cell(value) for value in item.record], project(item.shape.__geo_interface__)
-                )
+                yield Row(number, [_cell(value) for value in item.record], project(item.shape.__geo_interface__))
         except _BROKEN as error:
             raise Unreadable("broken_shape", error=error) from error
 
@@ -68,9 +64,7 @@ def read_layer(path: Path, layer: str, *, name: str = "") -> Table:
 
 def _reader(parts: dict[str, bytes]) -> tuple[shapefile.Reader, str]:
     named = parts.get("cpg", b"").decode("ascii", "ignore").strip().lower()
-    named = {"932": "cp932", "sjis": "cp932", "shift_jis": "cp932", "65001": "utf-8", "utf8": "utf-8"}.get(
-        named, named
-    )
+    named = {"932": "cp932", "sjis": "cp932", "shift_jis": "cp932", "65001": "utf-8", "utf8": "utf-8"}.get(named, named)
     for encoding in [named] if named else ["utf-8", "cp932"]:
         try:
             reader = _open(parts, encoding)

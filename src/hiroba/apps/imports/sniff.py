@@ -77,9 +77,7 @@ def sniff(path: Path, name: str) -> Sniffed:
     expected = _EXPECTED.get(ending)
     for magic, kind in _MAGIC:
         if head.startswith(magic):
-            return _confirm(
-                _look_inside(path, ending) if kind == "zip" else _refuse(kind, expected), expected
-            )
+            return _confirm(_look_inside(path, ending) if kind == "zip" else _refuse(kind, expected), expected)
     marked = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if b"\x00" in head and not marked:
         _refuse("binary data", expected)

@@ -59,9 +59,7 @@ class Dataset:
             self.plan = make_plan(self.table, self.sample, self.mapping, type=type, choice=choice)
 
 
-def open_source(
-    path: Path, name: str, *, type: str | None = None, bounds: places.Box = places.JAPAN
-) -> list[Dataset]:
+def open_source(path: Path, name: str, *, type: str | None = None, bounds: places.Box = places.JAPAN) -> list[Dataset]:
     """Return the data sets in a file; raises Unreadable when there is none that can be imported.
 
     `type` names the entities in place of what the known data set, or `PointOfInterest`, would make of them.

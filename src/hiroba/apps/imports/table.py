@@ -15,9 +15,7 @@ MISSING = frozenset(
     {"", "-", "－", "−", "—", "―", "‐", "–", "ー", "--", "---", "…", "*", "**", "***", "×××", "#"}
     | {"null", "none", "n/a", "#n/a", "na", "nan", "(null)", "不明", "該当なし", "#value!", "#ref!"}
 )
-_ROW_NUMBERS = frozenset(
-    {"#property", "#", "№", "no.", "no", "連番", "項番", "通番", "rownumber", "fid", "objectid"}
-)
+_ROW_NUMBERS = frozenset({"#property", "#", "№", "no.", "no", "連番", "項番", "通番", "rownumber", "fid", "objectid"})
 _GAPS = re.compile(r"[\s_＿・:：\-]+")
 _BRACKETED = re.compile(r"[\(（\[［【].*?[\)）\]］】]$")
 

@@ -24,9 +24,7 @@ _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(\.[\w\-]+)+")
 _YES = frozenset(
     {"○", "◯", "〇", "●", "◎", "1", "有", "有り", "あり", "はい", "可", "可能", "true", "yes", "y", "t", "on"}
 )
-_NO = frozenset(
-    {"×", "✕", "✖", "x", "0", "無", "無し", "なし", "いいえ", "不可", "否", "false", "no", "n", "f", "off"}
-)
+_NO = frozenset({"×", "✕", "✖", "x", "0", "無", "無し", "なし", "いいえ", "不可", "否", "false", "no", "n", "f", "off"})
 _PARTLY = frozenset({"△", "▲", "一部", "条件付"})
 _DAYS = {
     "月": "Monday",
@@ -72,9 +70,7 @@ def to_code(cell: str) -> str:
 
 def to_number(cell: str) -> int | float:
     """Return a number; thousands separators, a unit behind it and `約` before it are taken off."""
-    text = (
-        folded(cell).replace(",", "").replace(" ", "").replace("−", "-").replace("△", "-").replace("▲", "-")
-    )
+    text = folded(cell).replace(",", "").replace(" ", "").replace("−", "-").replace("△", "-").replace("▲", "-")
     if not _NUMBER.fullmatch(text.lower()):
         loose = _LOOSE_NUMBER.fullmatch(text.lower())
         if not loose:

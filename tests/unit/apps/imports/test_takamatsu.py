@@ -99,11 +99,7 @@ def test_counts_types_and_places(stem: str) -> None:
     made, rejects, mapping, type = run(CITY / f"{stem}.csv")
     assert (mapping, type) == EXPECTED[stem]
     says = [
-        [
-            cell
-            for name, cell in zip(header, row, strict=True)
-            if not helper(name) and cell not in ("", "0", "-")
-        ]
+        [cell for name, cell in zip(header, row, strict=True) if not helper(name) and cell not in ("", "0", "-")]
         for row in rows
     ]
     assert len(made) == sum(1 for cells in says if cells)
@@ -161,9 +157,7 @@ def test_official_ids_are_keys_and_row_numbers_are_not() -> None:
     _, rows = raw("reservoirs")
     assert [item.entity["id"].rsplit(":", 1)[1] for item in ponds] == [row[3] for row in rows]
     parks, *_ = run(CITY / "parks.csv")
-    assert not any(
-        item.entity["id"].rsplit(":", 1)[1].isdigit() and len(item.entity["id"]) < 40 for item in parks
-    )
+    assert not any(item.entity["id"].rsplit(":", 1)[1].isdigit() and len(item.entity["id"]) < 40 for item in parks)
 
 
 def test_values_are_typed() -> None:
