@@ -45,13 +45,17 @@ export interface Agent {
   written: number;
   rejected: number;
   spooled: number;
-  last_error?: string | null;
+  last_error: string | null;
+  last_error_at: string | null;
+  last_message_at: string | null;
+  troubles: Readonly<Record<string, string>>;
+  profiles: readonly string[];
 }
 
 export interface Reject {
   at: string;
   source: string;
-  payload: unknown;
+  payload: string;
   reason: string;
 }
 

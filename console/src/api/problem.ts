@@ -1,4 +1,5 @@
 import type { TextKey } from '../i18n/ja';
+import type { Title } from '../i18n/language';
 
 export type ProblemKind =
   | 'offline' | 'bad' | 'missing' | 'conflict' | 'large' | 'unauthorized' | 'unsupported' | 'busy' | 'server';
@@ -7,9 +8,12 @@ export type ProblemKind =
 export class Problem extends Error {
   readonly status: number;
   readonly type: string;
+  /** Is the server's sentence in the user's languages, where it has one. */
+  readonly reasons: Title;
 
-  constructor(status: number, type: string, detail: string) {
+  constructor(status: number, type: string, detail: string, reasons: Title = null) {
     super(detail);
+    this.reasons = reasons;
     this.name = 'Problem';
     this.status = status;
     this.type = type;
@@ -56,8 +60,8 @@ export async function problemFrom(response: Response): Promise<Problem> {
   try {
     const body: unknown = JSON.parse(text);
     if (typeof body === 'object' && body !== null) {
-      const { type, title, detail } = body as Record<string, unknown>;
-      return new Problem(response.status, String(type ?? ''), String(detail ?? title ?? ''));
+      const { type, title, detail, reasons } = body as Record<string, unknown>;
+      return new Problem(response.status, String(type ?? ''), String(detail ?? title ?? ''), (reasons as Title) ?? null);
     }
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;

@@ -22,17 +22,21 @@ export function address(path: string, query: Query = {}): string {
 export class Server {
   readonly tenant: string;
   readonly token: string | null;
+  readonly #language: () => string;
   readonly #refused: () => void;
 
-  constructor(tenant: string, token: string | null, refused: () => void) {
+  /** `language` is asked at each request; `refused` is told when the server wants a token. */
+  constructor(tenant: string, token: string | null, { language, refused }: { language: () => string; refused: () => void }) {
     this.tenant = tenant;
     this.token = token;
+    this.#language = language;
     this.#refused = refused;
   }
 
   /** Lists the headers that every request to this server carries. */
   get headers(): Record<string, string> {
-    return this.token ? { Authorization: `Bearer ${this.token}` } : {};
+    const language = { 'Accept-Language': this.#language() };
+    return this.token ? { ...language, Authorization: `Bearer ${this.token}` } : language;
   }
 
   /** Sends a request; raises Problem for every answer that is not a success. */

@@ -1,6 +1,7 @@
-import { createContext, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { openSession } from '../api/city';
 import { Server } from '../api/server';
+import { useWords } from '../i18n/language';
 import { type Held, LiveStore } from '../live/store';
 import { Follower } from '../live/stream';
 
@@ -25,7 +26,13 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   const [tenant, setTenant] = useState(() => localStorage.getItem(tenantKey) ?? '');
   const [token, setToken] = useState(() => sessionStorage.getItem(tokenKey));
   const [locked, setLocked] = useState(false);
-  const server = useMemo(() => new Server(tenant, token, () => setLocked(true)), [tenant, token]);
+  const { language } = useWords();
+  const spoken = useRef(language);
+  spoken.current = language;
+  const server = useMemo(
+    () => new Server(tenant, token, { language: () => spoken.current, refused: () => setLocked(true) }),
+    [tenant, token],
+  );
   const live = useMemo(() => new LiveStore(), [server]);
   useEffect(() => {
     if (locked) return undefined;

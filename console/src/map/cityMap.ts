@@ -6,7 +6,7 @@ import type { Change } from '../live/store';
 import { drawPin, pinLetters, type Pin } from './pins';
 import { Pulses } from './pulses';
 import { boxOf, graticule } from './geometry';
-import { cityLayers, groundStyle, type Legend } from './style';
+import { aboveShapes, cityLayers, groundStyle, type Legend } from './style';
 
 setWorkerUrl(workerUrl);
 
@@ -40,8 +40,8 @@ export class CityMap {
   readonly #options: Options;
   readonly #ready: Promise<void>;
   readonly #pulses: Pulses;
-  /** Is true when the address says where to look, which wins over the city's extent. */
-  readonly #addressed: boolean;
+  /** Is true once something else than the city's extent says where to look: the address, a chosen place. */
+  #placed: boolean;
   #legend: readonly Symbol[] = [];
   #refresh: ReturnType<typeof setTimeout> | null = null;
   #stale = new Set<'places' | 'shapes'>();
@@ -49,7 +49,7 @@ export class CityMap {
   constructor(options: Options) {
     this.#options = options;
     const { origin, hash } = window.location;
-    this.#addressed = /[#&]at=/.test(hash);
+    this.#placed = /[#&]at=/.test(hash);
     this.map = new GlMap({
       container: options.container,
       style: groundStyle(),
@@ -122,6 +122,7 @@ export class CityMap {
 
   /** Brings a geometry into view, beside what covers the map (`right`, `bottom` in pixels). */
   async visit(geometry: Geometry, cover: { right: number; bottom: number }): Promise<void> {
+    this.#placed = true;
     await this.#ready;
     const box = boxOf(geometry);
     const padding = { top: 60, left: 60, right: 60 + cover.right, bottom: 60 + cover.bottom };
@@ -131,7 +132,8 @@ export class CityMap {
   /** Shows a box whole; the map's own place in the address wins at the start. */
   async frame(extent: Extent | null, { first = false }: { first?: boolean } = {}): Promise<void> {
     await this.#ready;
-    if (!extent || (first && this.#addressed)) return;
+    if (!extent || (first && this.#placed)) return;
+    this.#placed = true;
     this.map.fitBounds(extent, { padding: 48, maxZoom: 15, duration: first || this.#options.still ? 0 : 900 });
   }
 
@@ -178,7 +180,7 @@ export class CityMap {
     }
     if (known) known.setTiles([this.#tiles(key)]);
     else this.map.addSource(source, { type: 'vector', tiles: [this.#tiles(key)], minzoom: 0, maxzoom: 17 });
-    for (const layer of layers) this.map.addLayer(layer, 'pulses');
+    for (const layer of layers) this.map.addLayer(layer, source === 'shapes' ? aboveShapes : 'pulses');
   }
 
   #tiles(types: string): string {

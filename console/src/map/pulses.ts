@@ -34,8 +34,8 @@ export class Pulses {
 
   #draw = (now: number): void => {
     const done = Math.min(1, Math.max(0, now - this.#started) / lasting);
-    if (!this.#still) this.#map.setPaintProperty('pulses', 'circle-radius', 13 + 14 * done);
-    this.#map.setPaintProperty('pulses', 'circle-stroke-opacity', this.#still && done < 1 ? 1 : 1 - done);
+    if (!this.#still) this.#map.setPaintProperty('pulses', 'circle-radius', 12 + 10 * done);
+    this.#map.setPaintProperty('pulses', 'circle-stroke-opacity', this.#still && done < 1 ? 0.9 : 0.9 * (1 - done));
     if (done < 1) this.#frame = requestAnimationFrame(this.#draw);
   };
 

@@ -10,7 +10,7 @@ export interface Legend {
 }
 
 export const cityLayer = 'entities';
-export const pickable = ['clusters', 'points', 'lines', 'areas'] as const;
+export const aboveShapes = 'above-shapes';
 
 const ink = '#1a1a1a';
 const white = '#ffffff';
@@ -19,6 +19,8 @@ const cluster = '#0017c1';
 const empty: FeatureCollection = { type: 'FeatureCollection', features: [] };
 
 const one: ExpressionSpecification = ['==', ['coalesce', ['get', 'n'], 1], 1];
+/** A handful is drawn light, so that the crowds stand out. */
+const few: ExpressionSpecification = ['<', ['get', 'n'], 10];
 const isPoint: ExpressionSpecification = ['==', ['geometry-type'], 'Point'];
 
 /** Returns the map without any data: plain ground and a fine grid, nothing from outside. */
@@ -34,6 +36,15 @@ export function groundStyle(): StyleSpecification {
       { id: 'ground', type: 'background', paint: { 'background-color': '#eef2f5' } },
       { id: 'graticule', type: 'line', source: 'graticule', paint: { 'line-color': '#d5dde3', 'line-width': 1 } },
       ...selection(),
+      // Entities are drawn between the ring of the chosen one and the pulses: shapes below `above-shapes`, then places.
+      { id: aboveShapes, type: 'circle', source: 'pulses', layout: { visibility: 'none' } },
+      {
+        id: 'pulses', type: 'circle', source: 'pulses',
+        paint: {
+          'circle-color': 'rgba(0,0,0,0)', 'circle-radius': 14, 'circle-stroke-width': 2,
+          'circle-stroke-color': '#e25100', 'circle-stroke-opacity': 0,
+        },
+      },
     ],
     // The style specification knows `font-faces`; the library's types do not name it yet.
     ...{ 'font-faces': fontFaces() },
@@ -44,15 +55,8 @@ export function groundStyle(): StyleSpecification {
 function selection(): LayerSpecification[] {
   return [
     {
-      id: 'pulses', type: 'circle', source: 'pulses',
-      paint: {
-        'circle-color': 'rgba(0,0,0,0)', 'circle-radius': 14, 'circle-stroke-width': 3,
-        'circle-stroke-color': '#fb5b01', 'circle-stroke-opacity': 0,
-      },
-    },
-    {
       id: 'selected-line', type: 'line', source: 'selected', filter: ['!=', ['geometry-type'], 'Point'],
-      paint: { 'line-color': ink, 'line-width': 4 },
+      paint: { 'line-color': ink, 'line-width': 9 },
     },
     {
       id: 'selected-halo', type: 'circle', source: 'selected', filter: isPoint,
@@ -72,16 +76,17 @@ function colorBy(legend: readonly Legend[]): ExpressionSpecification | string {
 /** Returns the layers that draw a source's entities, from the ground up. */
 export function cityLayers(source: 'places' | 'shapes', legend: readonly Legend[]): LayerSpecification[] {
   const from = { source, 'source-layer': cityLayer } as const;
+  const tone = legend.length === 1 ? (legend[0]?.color ?? cluster) : cluster;
   const name = (id: string) => (source === 'places' ? id : `${id}-of-shapes`);
   return [
     ...(source === 'shapes' ? drawnShapes(legend) : []),
     {
       id: name('clusters'), type: 'circle', ...from, filter: ['>', ['get', 'n'], 1],
       paint: {
-        'circle-color': legend.length === 1 ? (legend[0]?.color ?? cluster) : cluster,
-        'circle-opacity': 0.88,
-        'circle-radius': ['interpolate', ['linear'], ['log10', ['get', 'n']], 0.3, 12, 1, 15, 2, 20, 3, 26, 5, 38],
-        'circle-stroke-color': white,
+        'circle-color': ['case', few, white, tone],
+        'circle-opacity': 0.92,
+        'circle-radius': ['interpolate', ['linear'], ['log10', ['get', 'n']], 0.3, 10, 1, 14, 2, 19, 3, 26, 5, 38],
+        'circle-stroke-color': ['case', few, tone, white],
         'circle-stroke-width': 2,
       },
     },
@@ -91,7 +96,7 @@ export function cityLayers(source: 'places' | 'shapes', legend: readonly Legend[
         'text-field': shortCount(), 'text-font': [mapFont], 'text-size': 13,
         'text-allow-overlap': true, 'text-ignore-placement': true,
       },
-      paint: { 'text-color': white },
+      paint: { 'text-color': ['case', few, tone, white] },
     },
     {
       id: name('points'), type: 'symbol', ...from, filter: ['all', one, isPoint],
@@ -117,7 +122,7 @@ function drawnShapes(legend: readonly Legend[]): LayerSpecification[] {
   const color = colorBy(legend);
   const isArea: ExpressionSpecification = ['==', ['geometry-type'], 'Polygon'];
   return [
-    { id: 'areas', type: 'fill', ...from, filter: isArea, paint: { 'fill-color': color, 'fill-opacity': 0.22 } },
+    { id: 'areas', type: 'fill', ...from, filter: isArea, paint: { 'fill-color': color, 'fill-opacity': 0.1 } },
     { id: 'outlines', type: 'line', ...from, filter: isArea, paint: { 'line-color': color, 'line-width': 1.5 } },
     {
       id: 'lines', type: 'line', ...from, filter: ['==', ['geometry-type'], 'LineString'],

@@ -28,6 +28,7 @@ async function reaches(background: Background): Promise<boolean> {
 /** Keeps the user's choice of background and shows it only when it can be reached. */
 export function useReachable(all: readonly Background[]): [Chosen, (id: string) => void] {
   const [wanted, setWanted] = useState(() => localStorage.getItem(key));
+  const [asked, setAsked] = useState(false);
   const [state, setState] = useState<{ shown: Background | null; away: boolean }>({ shown: null, away: false });
   const [turn, setTurn] = useState(0);
   const background = wanted === none ? null : (all.find((one) => one.id === wanted) ?? all[0] ?? null);
@@ -49,9 +50,12 @@ export function useReachable(all: readonly Background[]): [Chosen, (id: string) 
   const choose = (id: string) => {
     localStorage.setItem(key, id);
     setWanted(id);
+    setAsked(true);
     setTurn((before) => before + 1);
   };
-  return [{ wanted: background?.id ?? none, ...state }, choose];
+  // Nobody is told of a background that is away unless they asked for it.
+  const named = state.shown ?? (asked ? background : null);
+  return [{ wanted: named?.id ?? none, shown: state.shown, away: state.away && asked }, choose];
 }
 
 /** Lets the user choose what lies under the city. */
