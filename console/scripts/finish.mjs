@@ -17,8 +17,9 @@ async function licences() {
   for (const [path, entry] of Object.entries(lock.packages)) {
     if (path === '' || entry.dev || entry.devOptional) continue;
     const folder = join(modules, path.slice('node_modules/'.length));
-    const files = (await readdir(folder)).filter((name) => /^(licen[cs]e|notice|copying)/i.test(name)).sort();
-    const texts = await Promise.all(files.map((name) => readFile(join(folder, name), 'utf8')));
+    const entries = await readdir(folder, { withFileTypes: true });
+    const files = entries.filter((one) => one.isFile() && /^(licen[cs]e|notice|copying)/i.test(one.name)).map((one) => one.name);
+    const texts = await Promise.all(files.sort().map((name) => readFile(join(folder, name), 'utf8')));
     const name = path.split('node_modules/').at(-1);
     parts.push(`${name} ${entry.version} (${entry.license ?? 'see below'})\n\n${texts.join('\n').trim()}\n`);
   }
