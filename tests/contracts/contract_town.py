@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hiroba.kernel.model.entity import DEFAULT_CONTEXT, LOCATION, NGSI_LD, Entity, Instance
 from hiroba.kernel.model.errors import AlreadyExists, ResourceNotFound
-from hiroba.kernel.store.port import AttributeChange, Mutation, Verdict
+from hiroba.kernel.store.port import AttributeChange, Mutation, Store, Verdict
+from hiroba.kernel.store.sqlite import SqliteStore
+
+ADAPTERS: dict[str, Callable[[Path], Store]] = {
+    "sqlite-file": lambda directory: SqliteStore(directory / "store"),
+    "sqlite-memory": lambda directory: SqliteStore(":memory:"),
+}
+"""Name → how to make a store; a further adapter is one more line."""
 
 AT = "2026-04-01T00:00:00.000Z"
 

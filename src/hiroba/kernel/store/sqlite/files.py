@@ -59,6 +59,8 @@ def tenant_files(directory: Path) -> list[Path]:
 
 def connect(path: Path | None, *, writes: bool) -> apsw.Connection:
     """Open a database for the one writer or for a reader; None opens a new one in memory."""
+    if path is not None and writes:
+        _follow_mode(path)
     db = apsw.Connection(":memory:" if path is None else str(path), statementcachesize=200)
     db.set_busy_timeout(250)
     db.pragma("temp_store", 2)
@@ -76,6 +78,17 @@ def connect(path: Path | None, *, writes: bool) -> apsw.Connection:
         db.pragma("query_only", 1)
         db.pragma("cache_size", -16_000)
     return db
+
+
+def _follow_mode(path: Path) -> None:
+    """Make the files beside a database writable again when it is: they were made with its mode, perhaps a past one."""
+    for end in ("-wal", "-shm"):
+        side = path.with_name(path.name + end)
+        if side.exists() and not os.access(side, os.W_OK, effective_ids=True):
+            try:
+                side.chmod(path.stat().st_mode & 0o777)
+            except OSError:
+                return  # not ours: opening it will tell
 
 
 class DirectoryLock:

@@ -23,6 +23,7 @@ class Readers:
         self._path = path
         self._executor = executor
         self._idle: list[apsw.Connection] = []
+        self._generation = 0
         self._label = str(path) if path is not None else "the store in memory"
 
     @property
@@ -45,12 +46,16 @@ class Readers:
 
     def _in_thread(self, read: Callable[[apsw.Connection], Answer]) -> Answer:
         try:
+            generation = self._generation
             db = self._take()
             try:
                 with db:
                     answer = read(db)
             finally:
-                self._idle.append(db)
+                if generation == self._generation:
+                    self._idle.append(db)
+                else:
+                    db.close()
         except (apsw.Error, OSError) as error:
             raise unavailable(error, self._label) from error
         return answer
@@ -61,8 +66,17 @@ class Readers:
         except IndexError:
             return connect(self._path, writes=False)
 
+    def renew(self) -> None:
+        """Close the connections and open them anew when they are needed; those that are reading go when they end."""
+        self.close()
+        if self._path is not None:
+            self._generation += 1
+            self.db = connect(self._path, writes=False)
+
     def close(self) -> None:
-        """Close the connections; nothing may be reading."""
-        for db in [*self._idle, *([self.db] if self._path is not None else [])]:
+        """Close the connections that are not reading."""
+        if self._path is not None:
+            self.db.close()
+        idle, self._idle = self._idle, []
+        for db in idle:
             db.close()
-        self._idle.clear()

@@ -72,6 +72,8 @@ def _add(found: set[Value], value: Any) -> None:
     elif isinstance(value, (int, float)):
         found.add(number_key(value))
     else:
+        if isinstance(value, dict):  # a Relationship's URI may stand in an object of its own
+            found.update(value[key][:TEXT_INDEXED] for key in ("object", "@id") if isinstance(value.get(key), str))
         found.add(MARKER)
 
 

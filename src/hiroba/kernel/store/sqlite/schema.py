@@ -43,10 +43,10 @@ MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
 """Step n leads from schema version n to n + 1."""
 
 
-def prepare(db: apsw.Connection, label: str, *, tenant: str) -> None:
-    """Bring a database to the present schema; raises StoreUnavailable when it is not ours or newer than this program.
+def inspect(db: apsw.Connection, label: str) -> int:
+    """Return a database's schema version, 0 for an empty one, without touching it.
 
-    `label` names the file in errors; `tenant` is kept inside, since a file's name cannot always carry it.
+    Raises StoreUnavailable when it is not ours or newer than this program; `label` names the file then.
     """
     empty = db.execute("SELECT count(*) FROM sqlite_schema").get == 0
     if not empty and db.pragma("application_id") != APPLICATION_ID:
@@ -59,6 +59,15 @@ def prepare(db: apsw.Connection, label: str, *, tenant: str) -> None:
             f"{label} was written by a newer Hiroba (schema {version}; this one knows {len(MIGRATIONS)}). "
             "Install that version, or restore an older backup."
         )
+    return version
+
+
+def prepare(db: apsw.Connection, label: str, *, tenant: str) -> None:
+    """Bring a database to the present schema; raises what `inspect` raises.
+
+    `tenant` is kept inside, since a file's name cannot always carry it.
+    """
+    version = inspect(db, label)
     if version == len(MIGRATIONS):
         return
     with db:
@@ -67,7 +76,8 @@ def prepare(db: apsw.Connection, label: str, *, tenant: str) -> None:
         db.pragma("application_id", APPLICATION_ID)
         keep = "INSERT INTO meta(key, value) VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value"
         db.execute(keep, ("schema_version", len(MIGRATIONS)))
-        db.execute(keep, ("tenant", tenant))
+        if not version:
+            db.execute(keep, ("tenant", tenant))
 
 
 def version_of(db: apsw.Connection) -> int:

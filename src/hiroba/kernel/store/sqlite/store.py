@@ -13,7 +13,7 @@ import apsw
 from hiroba.kernel.model.errors import NonexistentTenant, StoreUnavailable
 from hiroba.kernel.store.sqlite import backup as backups
 from hiroba.kernel.store.sqlite.files import DirectoryLock, connect, file_name, tenant_files, unavailable
-from hiroba.kernel.store.sqlite.schema import prepare, tenant_of
+from hiroba.kernel.store.sqlite.schema import inspect, tenant_of
 from hiroba.kernel.store.sqlite.tenant import SqliteTenant
 
 CACHED: Final = 8192
@@ -118,10 +118,9 @@ class SqliteStore:
 def _inspect(path: Path) -> str:
     """Return whose data a file holds; raises StoreUnavailable for a file that this program cannot serve."""
     try:
-        db = connect(path, writes=True)
+        db = connect(path, writes=False)
         try:
-            if not db.readonly("main"):
-                prepare(db, str(path), tenant="")
+            inspect(db, str(path))
             return tenant_of(db) or ""
         finally:
             db.close()

@@ -49,9 +49,9 @@ class SqliteTenant:
         except BaseException:
             db.close()
             raise
-        self._writer = Writer(self._shared, writing, db=db, own_connection=path is not None)
         read_db = db if path is None else connect(path, writes=False)
         self._readers = Readers(path, reading, db=read_db)
+        self._writer = Writer(self._shared, writing, db=db, readers=self._readers)
         self._clusters = discovery.ClusterCache()
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ import apsw
 from hiroba.kernel.model.errors import StoreUnavailable
 from hiroba.kernel.store.port import Mutation
 from hiroba.kernel.store.sqlite.files import connect, unavailable
+from hiroba.kernel.store.sqlite.readers import Readers
 from hiroba.kernel.store.sqlite.shared import Shared
 from hiroba.kernel.store.sqlite.transaction import Transaction
 
@@ -38,11 +39,12 @@ class Job:
 class Writer:
     """Carry out jobs in order, each transaction holding all that waited."""
 
-    def __init__(self, shared: Shared, executor: Executor, *, db: apsw.Connection, own_connection: bool) -> None:
+    def __init__(self, shared: Shared, executor: Executor, *, db: apsw.Connection, readers: Readers) -> None:
         self._shared = shared
         self._executor = executor
         self._db = db
-        self._apart = own_connection
+        self._apart = readers.apart
+        self._readers = readers
         self._queue: list[Job] = []
         self._task: asyncio.Task[None] | None = None
         self._doubtful = False
@@ -169,6 +171,10 @@ class Writer:
             return
         if self._apart:
             self._db.close()
-            self._db = connect(self._shared.path, writes=True)
+            self._readers.close()
+            try:
+                self._db = connect(self._shared.path, writes=True)
+            finally:
+                self._readers.renew()
             self._shared.load(self._db)
         self._doubtful = False

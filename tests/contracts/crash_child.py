@@ -1,0 +1,39 @@
+"""Writes as fast as it can and says what was acknowledged, until it is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from contract_town import create, drop, make, patch
+
+from hiroba.kernel.store.sqlite import SqliteStore
+
+
+async def main(directory: str) -> None:
+    """Run eight writers, each creating entities, changing them, and deleting every fifth."""
+    store = SqliteStore(directory)
+    await store.open()
+    tenant = await store.tenant("")
+
+    async def write(writer: int) -> None:
+        for n in itertools.count():
+            number = f"{writer}-{n}"
+            id = f"urn:ngsi-ld:Sensor:{number}"
+            await tenant.mutate([create(make(number, v=0))])
+            await tenant.mutate([patch(id, v=1), patch(id, v=2)])
+            state = "2"
+            if n % 5 == 0:
+                await tenant.mutate([drop(id)])
+                state = "gone"
+            sys.stdout.write(f"{number} {state}\n")
+            sys.stdout.flush()
+
+    await asyncio.gather(*(write(writer) for writer in range(8)))
+
+
+asyncio.run(main(sys.argv[1]))
