@@ -11,7 +11,7 @@ from typing import Any
 from starlette.routing import Mount
 
 from hiroba.host.lending import LentHost
-from hiroba.host.manifests import Found, ManifestError, find_all, load_setup, read_panels, read_texts
+from hiroba.host.manifests import Found, Kind, ManifestError, find_all, load_setup, read_panels, read_texts
 from hiroba.host.settings import Settings, SettingsError, guest_settings
 from hiroba.kernel.broker.broker import Broker
 from hiroba.sdk import Agent, App, Guest, ProfileError, load_profiles
@@ -66,11 +66,7 @@ def invite(broker: Broker, settings: Settings, *, data_dir: Path) -> Guests:
     """Find, check and set up the guests for the roles of this process; raises GuestError naming one that
     fails."""
     try:
-        folders = [
-            *(("app", Path(folder)) for folder in settings.extensions.apps),
-            *(("agent", Path(folder)) for folder in settings.extensions.agents),
-        ]
-        found = find_all(folders)  # type: ignore[arg-type]
+        found = find_all(extension_folders(settings))
         _check_settings_belong(found, settings)
         guests = Guests()
         for one in found:
@@ -79,6 +75,20 @@ def invite(broker: Broker, settings: Settings, *, data_dir: Path) -> Guests:
     except (ManifestError, SettingsError, ProfileError, OSError) as error:
         raise GuestError(str(error)) from error
     return guests
+
+
+def extension_folders(settings: Settings) -> list[tuple[Kind, Path]]:
+    """Return the folders of third-party apps and agents: those that the settings name, and those installed."""
+    named: tuple[tuple[Kind, Sequence[str]], ...] = (
+        ("app", settings.extensions.apps),
+        ("agent", settings.extensions.agents),
+    )
+    found = [(kind, Path(folder)) for kind, folders in named for folder in folders]
+    if not settings.memory:
+        for kind, _ in named:
+            installed = Path(settings.store) / "extensions" / f"{kind}s"
+            found.extend((kind, manifest.parent) for manifest in sorted(installed.glob("*/manifest.toml")))
+    return found
 
 
 def _check_settings_belong(found: Sequence[Found], settings: Settings) -> None:

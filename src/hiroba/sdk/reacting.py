@@ -35,6 +35,8 @@ class Reader:
     passed_over: int = field(init=False, default=0)
     """How many changes were given up after `tries` failures."""
     handled: int = field(init=False, default=0)
+    ready: bool = field(init=False, default=False)
+    """True once all tenants that there are at the start are followed: no later change is missed."""
 
     @property
     def key(self) -> str:
@@ -56,6 +58,7 @@ class Reader:
                 if newborn:
                     await self.host.keep_cursor("", born, _WAITS_FOR_NOTHING)
                     newborn = False
+                self.ready = True
                 await asyncio.sleep(_NEW_TENANTS_EVERY)
 
     async def _wanted(self) -> list[str]:

@@ -1,0 +1,1 @@
+"""The folders that `hiroba app new` and `hiroba agent new` write."""
