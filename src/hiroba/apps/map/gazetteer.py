@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hiroba.apps.map.places import WATCHED, Place, entity_place, place
+from hiroba.apps.map.places import LOCATION, WATCHED, Place, entity_place, place
 from hiroba.apps.map.search import Index
 from hiroba.sdk import App, Backoff, Changed, City, LogOnce, errors
 
@@ -17,6 +18,8 @@ _PAGE: Final = 1000
 _FLUSH_EVERY: Final = 0.1
 _NEW_TENANTS_EVERY: Final = 1.0
 PATIENCE: Final = 0.2
+_RESTLESS_MOVES: Final = 5
+_RESTLESS_SECONDS: Final = 120.0
 _STALE: Final = 7 * 86400.0
 _PICK: Final = ("id", "type", *sorted(WATCHED))
 
@@ -34,6 +37,7 @@ class _Followed:
     touched: dict[str, Place | None] = field(default_factory=dict)
     grown: asyncio.Condition = field(default_factory=asyncio.Condition)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    moves: dict[str, deque[float]] = field(default_factory=dict)
 
     def note(self, change: Changed) -> None:
         self.seen = change.seq
@@ -42,8 +46,22 @@ class _Followed:
         # what was created is told in full; of what was changed only the change
         created = change.op == "created" and change.id not in self.touched
         self.touched[change.id] = place(change.id, change.types, change.attrs) if created else None
+        moved = change.op == "updated" and LOCATION in change.attrs
         for kind in change.types:
             self.versions[kind] = change.seq
+            if moved:
+                self.moves.setdefault(kind, deque(maxlen=_RESTLESS_MOVES)).append(time.monotonic())
+
+    def restless(self, kind: str) -> bool:
+        """Tell whether entities of this type move all the time."""
+        times = self.moves.get(kind)
+        if times is None or len(times) < _RESTLESS_MOVES:
+            return False
+        return time.monotonic() - times[0] < _RESTLESS_SECONDS
+
+    def version(self, types: Sequence[str]) -> int:
+        """Return the `seq` that last changed these types on the map."""
+        return max(self.versions.get(kind, self.base) for kind in types)
 
 
 def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -188,7 +206,22 @@ class Gazetteer:
         if followed is None:
             return None
         await self._catch_up(city, followed, patience)
-        return max(followed.versions.get(kind, followed.base) for kind in types)
+        return followed.version(types)
+
+    def known_version(self, tenant: str, types: Sequence[str]) -> int | None:
+        """Return the same as far as it is known now, without waiting."""
+        followed = self._tenants.get(tenant)
+        return followed.version(types) if followed is not None else None
+
+    def groups(self, tenant: str, types: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return the types parted into those that rest and those whose entities move all the time."""
+        followed = self._tenants.get(tenant)
+        restless = [followed is not None and followed.restless(kind) for kind in types]
+        parted = [
+            tuple(kind for kind, moving in zip(types, restless, strict=True) if moving is wanted)
+            for wanted in (False, True)
+        ]
+        return [group for group in parted if group]
 
     async def _followed(self, tenant: str, patience: float) -> _Followed | None:
         """Return how far a tenant is followed; one that is new is looked for at once and waited for a little."""

@@ -1,4 +1,4 @@
-"""Paint a tile of the city: clusters where there are many, else the entities themselves, drawn to size."""
+"""Find what is on a tile of the city: clusters where there are many, else the entities themselves, drawn to size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hiroba.apps.map.places import NAMES, position, texts
-from hiroba.apps.map.tiles import Feature, Tile, drawn, encode, point
+from hiroba.apps.map.tiles import Feature, Tile, drawn, point
 from hiroba.sdk import Area, Cell, City, Entity
 
 _PICK: Final = ("id", "type", "location", *NAMES)
@@ -25,24 +25,26 @@ class Manner:
     most: int = 2000
 
 
-async def paint(city: City, types: Sequence[str], tile: Tile, *, shapes: Mapping[str, int], manner: Manner) -> bytes:
+async def paint(
+    city: City, types: Sequence[str], tile: Tile, *, shapes: Mapping[str, int], manner: Manner
+) -> list[Feature]:
     """Return the tile of some types as MVT; `shapes` says how many points, lines and areas they have."""
     if any(count for shape, count in shapes.items() if shape in ("line", "area")):
         whole = await _whole(city, types, tile.wider(1 / 32), manner.most)
         if whole is not None:
-            return await asyncio.to_thread(_encode_whole, tile, whole)
+            return await asyncio.to_thread(_drawn_whole, tile, whole)
         return await _clusters(city, types, tile, manner.cluster_pixels)
     if tile.z >= manner.singles_from_zoom:
         whole = await _whole(city, types, tile.box, manner.most)
         if whole is not None:
-            return await asyncio.to_thread(_encode_whole, tile, whole)
+            return await asyncio.to_thread(_drawn_whole, tile, whole)
         return await _clusters(city, types, tile, _CROWDED_PIXELS)
     cells = await city.cells(",".join(types), box=tile.box, size=tile.cell(manner.cluster_pixels), attrs=NAMES)
     if sum(cell.count for cell in cells) <= manner.few and any(cell.count > 1 for cell in cells):
         whole = await _whole(city, types, tile.box, manner.most)
         if whole is not None:
-            return await asyncio.to_thread(_encode_whole, tile, whole)
-    return await asyncio.to_thread(_encode_cells, tile, types[0], cells)
+            return await asyncio.to_thread(_drawn_whole, tile, whole)
+    return await asyncio.to_thread(_drawn_cells, tile, types[0], cells)
 
 
 async def _whole(
@@ -53,12 +55,12 @@ async def _whole(
     return answer.entities if len(answer.entities) <= most else None
 
 
-async def _clusters(city: City, types: Sequence[str], tile: Tile, pixels: float) -> bytes:
+async def _clusters(city: City, types: Sequence[str], tile: Tile, pixels: float) -> list[Feature]:
     cells = await city.cells(",".join(types), box=tile.box, size=tile.cell(pixels), attrs=NAMES)
-    return await asyncio.to_thread(_encode_cells, tile, types[0], cells)
+    return await asyncio.to_thread(_drawn_cells, tile, types[0], cells)
 
 
-def _encode_cells(tile: Tile, kind: str, cells: Sequence[Cell]) -> bytes:
+def _drawn_cells(tile: Tile, kind: str, cells: Sequence[Cell]) -> list[Feature]:
     features = (
         point(
             tile,
@@ -68,16 +70,16 @@ def _encode_cells(tile: Tile, kind: str, cells: Sequence[Cell]) -> bytes:
         )
         for cell in cells
     )
-    return encode([feature for feature in features if feature is not None])
+    return [feature for feature in features if feature is not None]
 
 
-def _encode_whole(tile: Tile, entities: Sequence[Entity]) -> bytes:
+def _drawn_whole(tile: Tile, entities: Sequence[Entity]) -> list[Feature]:
     features: list[Feature] = []
     for entity in entities:
         geometry = _geometry(entity)
         if geometry is not None:
             features.extend(drawn(tile, geometry, _properties(entity)))
-    return encode(features)
+    return features
 
 
 def _geometry(entity: Entity) -> Mapping[str, Any] | None:

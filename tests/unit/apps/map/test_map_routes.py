@@ -13,6 +13,7 @@ import hiroba.apps.map as map_app
 from hiroba.apps.map.places import place
 from hiroba.apps.map.search import Index
 from hiroba.apps.map.tiles import Tile
+from hiroba.host.local_city import LocalCity
 from hiroba.host.manifests import read_manifest, read_texts
 from hiroba.sdk import App, errors
 from hiroba.sdk.testing import city_in_memory, request
@@ -268,3 +269,28 @@ async def test_an_index_that_knows_more_than_the_city_is_made_anew(host, tmp_pat
     assert (await request(app, "GET", f"/search?text={quote('松原')}")).json()
     assert (await request(app, "GET", f"/search?text={quote('まぼろし')}")).json() == []
     await app.stop()
+
+
+async def test_what_moves_all_the_time_does_not_make_the_rest_be_read_again(app, host, monkeypatch):
+    await host.city().write([*grid(300), *(entity(n, kind="Vehicle", lon=133.65, lat=34.065) for n in range(3))])
+    asked: list[str] = []
+    cells = LocalCity.cells
+
+    async def watched(self, types, **more):
+        asked.append(types)
+        return await cells(self, types, **more)
+
+    monkeypatch.setattr(LocalCity, "cells", watched)
+    path = f"AED,Vehicle/{at(9, 133.65, 34.065)}"
+    seen = []
+    for step in range(12):
+        await host.city().write([entity(1, kind="Vehicle", lon=133.65 + step / 10000, lat=34.065)])
+        seen.append(await tile(app, path))
+    for answered in seen:
+        assert sum(feature["properties"]["n"] for feature in features(answered)) == 303
+    assert len({answered.headers["etag"] for answered in seen}) == 12
+    assert "AED,Vehicle" in asked[:5]
+    assert asked[-5:] == ["Vehicle"] * 5
+    await host.city().write([entity(1000, lon=133.65, lat=34.065)])
+    assert sum(feature["properties"]["n"] for feature in features(await tile(app, path))) == 304
+    assert asked[-1] == "AED"
