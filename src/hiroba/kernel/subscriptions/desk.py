@@ -26,6 +26,7 @@ CURSOR: Final = "subscriptions"
 LONGEST_TURN: Final = 0.005
 PERIODIC_PAGE: Final = 500
 FLUSH_AT_ONCE: Final = 200
+PUT_AT_ONCE: Final = 50
 
 
 class Desk:
@@ -64,8 +65,10 @@ class Desk:
         needed = min([record["since"] for _, record in records], default=await self._store.last_seq())
         self._position = max(self._position, needed)
         tallies = dict(await self._store.records(TALLIES))
-        for id, record in records:
+        for number, (id, record) in enumerate(records):
             self.put(id, record, Tally.of(tallies[id]) if id in tallies else None)
+            if number % PUT_AT_ONCE == PUT_AT_ONCE - 1:
+                await asyncio.sleep(0)
         self._tasks = [
             asyncio.create_task(self._follow(), name=f"subscriptions of {self._store.name or 'default'}"),
             asyncio.create_task(self._keep_house(), name="subscription scores"),

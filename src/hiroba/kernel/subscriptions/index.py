@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.store.port import AttributeChange, Change
-from hiroba.kernel.subscriptions.entry import Condition, Entry
+from hiroba.kernel.subscriptions.entry import Condition, Entry, Test
+from hiroba.kernel.subscriptions.gates import Gated, gate_of
 
 Name = str | None
 Key = tuple[Name, Name]
@@ -19,16 +21,29 @@ MOST_KEYS = 2000
 class _Shared:
     """A condition that several subscriptions have in common, with its answer for the change under way."""
 
-    __slots__ = ("answer", "serial", "test", "uses")
+    __slots__ = ("_compiled", "answer", "condition", "gate", "serial", "test", "uses")
 
     def __init__(self, condition: Condition) -> None:
-        self.test = condition.test()
+        self.condition = condition
+        self.gate = gate_of(condition)
+        self.test: Test | None = None
+        self._compiled = False
         self.uses = 0
         self.serial = 0
         self.answer = True
 
+    def met(self, entity: Entity, serial: int) -> bool:
+        """Return the answer for the change with this serial; compiling waits until somebody asks."""
+        if self.serial != serial:
+            if not self._compiled:
+                self.test = self.condition.test()
+                self._compiled = True
+            self.serial = serial
+            self.answer = self.test is None or self.test(entity)
+        return self.answer
 
-Bucket = dict[str, tuple[Entry, _Shared]]
+
+Held = tuple[Entry, _Shared]
 
 
 class SubscriptionIndex:
@@ -36,8 +51,8 @@ class SubscriptionIndex:
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
-        self._by_name: dict[Key, Bucket] = {}
-        self._by_id: dict[str, Bucket] = {}
+        self._by_name: dict[Key, Gated[Held]] = {}
+        self._by_id: dict[str, Gated[Held]] = {}
         self._shared: dict[Condition, _Shared] = {}
         self._serial = 0
 
@@ -63,9 +78,9 @@ class SubscriptionIndex:
         shared.uses += 1
         ids, keys = places(entry)
         for id in ids:
-            self._by_id.setdefault(id, {})[entry.id] = (entry, shared)
+            self._by_id.setdefault(id, Gated()).put(entry.id, (entry, shared), shared.gate)
         for key in keys:
-            self._by_name.setdefault(key, {})[entry.id] = (entry, shared)
+            self._by_name.setdefault(key, Gated()).put(entry.id, (entry, shared), shared.gate)
 
     def drop(self, id: str) -> None:
         """Forget a subscription, if it is there."""
@@ -92,14 +107,11 @@ class SubscriptionIndex:
                 continue
             if entry.selects and not any(test(change.entity) for test in entry.selects):
                 continue
-            if shared.serial != serial:
-                shared.serial = serial
-                shared.answer = shared.test is None or shared.test(change.entity)
-            if shared.answer:
+            if shared.met(change.entity, serial):
                 found.append(entry)
         return found
 
-    def _candidates(self, change: Change) -> Iterable[tuple[Entry, _Shared]]:
+    def _candidates(self, change: Change) -> Iterable[Held]:
         buckets = [self._by_id[change.id]] if change.id in self._by_id else []
         by_name = self._by_name
         if by_name:
@@ -107,14 +119,9 @@ class SubscriptionIndex:
             for type in (None, *change.types):
                 for name in names:
                     bucket = by_name.get((type, name))
-                    if bucket:
+                    if bucket is not None:
                         buckets.append(bucket)
-        if len(buckets) == 1:
-            return buckets[0].values()
-        merged: Bucket = {}
-        for bucket in buckets:
-            merged.update(bucket)
-        return merged.values()
+        return {held[0].id: held for bucket in buckets for held in bucket.let_through(change.entity)}.values()
 
 
 def match(entry: Entry, change: Change, moment: int) -> bool:
@@ -171,9 +178,8 @@ def _carries(entry: Entry, change: Change) -> bool:
     return entry.watched is None or not entry.watched.isdisjoint(change.entity.get("attrs", ()))
 
 
-def _take_out(table: dict[Place, Bucket], place: Place, id: str) -> None:
-    bucket = table.get(place)
-    if bucket is not None:
-        bucket.pop(id, None)
-        if not bucket:
-            del table[place]
+def _take_out(table: dict[Place, Gated[Held]], place: Place, id: str) -> None:
+    bucket = table[place]
+    bucket.drop(id)
+    if not len(bucket):
+        del table[place]
