@@ -158,3 +158,62 @@ def test_several_geometries_of_one_entity_are_all_drawn():
     }
     kinds = [feature["geometry"]["type"] for feature in decoded(drawn(SHIOMI, both, {"id": "x"}))]
     assert sorted(kinds) == ["LineString", "Point"]
+
+
+def ring_of(corners, *, radius, middle):
+    """Return a round area whose border wobbles at every corner."""
+    ring = [
+        [
+            middle[0] + radius * (1 + 0.01 * (step % 2)) * math.cos(2 * math.pi * step / corners),
+            middle[1] + radius * (1 + 0.01 * (step % 2)) * math.sin(2 * math.pi * step / corners),
+        ]
+        for step in range(corners)
+    ]
+    return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+
+
+@pytest.mark.parametrize("zoom", [4, 9, 14, 18])
+def test_a_very_detailed_area_keeps_what_can_be_seen(zoom):
+    side = 1 << zoom
+    tile = Tile(zoom, int((133.66 + 180) / 360 * side), int(1634.5 / 4096 * side))
+    west, south, east, north = tile.box
+    area = ring_of(20_000, radius=0.05, middle=((west + east) / 2 + 0.05, (south + north) / 2))
+    found = decoded(drawn(tile, area, {"id": "a"}))
+    assert len(found) == 1
+    assert len(str(found[0]["geometry"])) < 60_000
+
+
+@pytest.mark.parametrize(
+    "rings",
+    [
+        [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]],  # crosses itself
+        [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]], [[2, 2], [3, 2], [3, 3], [2, 2]]],  # a hole outside
+        [[[0, 0], [1, 0], [2, 0], [0, 0]]],  # no area at all
+        [[[0, 0], [1, 0], [1, 1], [0.5, 1], [0.5, 2], [0.5, 1], [0, 1], [0, 0]]],  # a spike
+    ],
+)
+def test_a_broken_area_breaks_no_tile(rings):
+    west, south, east, _ = SHIOMI.box
+    size = (east - west) / 4
+    placed = [[[west + size + x * size, south + size / 2 + y * size] for x, y in ring] for ring in rings]
+    encode(drawn(SHIOMI, {"type": "Polygon", "coordinates": placed}, {"id": "broken"}))
+
+
+geometries = st.one_of(
+    st.builds(
+        lambda kind, points: {"type": kind, "coordinates": points},
+        st.sampled_from(["LineString", "MultiPoint"]),
+        st.lists(st.tuples(st.floats(133, 134), st.floats(33.5, 34.5)), min_size=2, max_size=8),
+    ),
+    st.lists(st.tuples(st.floats(133, 134), st.floats(33.5, 34.5)), min_size=3, max_size=8).map(
+        lambda ring: {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+    ),
+)
+
+
+@given(geometry=geometries, zoom=st.integers(0, 18))
+def test_any_geometry_makes_a_tile_that_can_be_read(geometry, zoom):
+    side = 1 << zoom
+    tile = Tile(zoom, int((133.5 + 180) / 360 * side), int(1634.5 / 4096 * side))
+    for feature in decoded(drawn(tile, geometry, {"id": "any"})):
+        assert feature["properties"] == {"id": "any"}
