@@ -359,7 +359,7 @@ def test_answers_are_those_of_the_matchers(adapter: str, narrow: bool, monkeypat
         monkeypatch.setattr(find, "IN_LOOP", 2)
 
     @settings(
-        max_examples=30,
+        max_examples=40,
         deadline=None,
         phases=[Phase.generate],  # shrinking takes minutes; the query that failed says enough
         suppress_health_check=list(HealthCheck),

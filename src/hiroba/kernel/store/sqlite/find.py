@@ -140,7 +140,24 @@ class Finder:
             if not query.order and not self.shared.expiring(self.at):
                 return self._plain_page()
             return self._sliced(self._checked(self._scan()))
+        if self.budget is None and query.count and self._by_index_alone():
+            return self._counted_page()
         return self._sliced(self._matches())
+
+    def _by_index_alone(self) -> bool:
+        query = self.query
+        others = query.geo is None and query.scope is None and query.id_pattern is None and not query.order
+        return others and (query.q is None or plan.is_exact(query.q)) and not self.shared.expiring(self.at)
+
+    def _counted_page(self) -> Page:
+        """Answer with a count where the index alone decides, decoding only the page."""
+        query, shared, db = self.query, self.shared, self.db
+        refs = plan.collect_all(db, plan.Both(tuple(sources_of(query, shared.names))))
+        if query.types is not None:
+            refs &= {ref for (ref,) in db.execute(plan.types_sql(query.types, shared.names))}
+        end = query.offset + query.limit
+        rows = list(self._at_refs(sorted(refs)[query.offset : end]))
+        return Page(rows, len(refs) > end, len(refs))
 
     def _plain_page(self) -> Page:
         """Answer a query by type alone from the index."""

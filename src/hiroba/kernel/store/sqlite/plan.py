@@ -61,6 +61,7 @@ NOTHING: Final = Leaf(())
 _ANY = "SELECT ref FROM attr_value WHERE attr = ?"
 _TEXT = f"{_ANY} AND v >= '' AND v < x''"
 _EMPTY_TEXT, _FIRST_BLOB = "", b""
+_SHARP_NUMBERS: Final = 1 << 53
 _FEW: Final = 32
 """Candidates that are sooner looked at than narrowed further."""
 
@@ -99,6 +100,41 @@ def collect(db: apsw.Connection, source: Source, limit: int) -> set[int]:
                     break
                 refs &= collect(db, parts[place], limit)
             return refs
+
+
+def collect_all(db: apsw.Connection, source: Source) -> set[int]:
+    """Return exactly the refs that meet all conditions of a source."""
+    match source:
+        case Both(parts):
+            return set.intersection(*(collect_all(db, part) for part in parts))
+        case Either(parts):
+            return set().union(*(collect_all(db, part) for part in parts))
+        case Leaf():
+            return collect(db, source, 0)
+
+
+def is_exact(query: Query) -> bool:
+    """Tell whether the index alone decides a `q`: existence and equality of plain, not too long values."""
+    match query:
+        case And(parts) | Or(parts):
+            return all(is_exact(part) for part in parts)
+        case Exists(path):
+            return _top(path)
+        case Compare(path, "==", values, False):
+            ends = [end for one in values for end in ((one.low, one.high) if isinstance(one, Range) else (one,))]
+            return _top(path) and all(_sharp(end) for end in ends)
+        case Compare():
+            return False
+
+
+def _top(path: Path) -> bool:
+    return not path.sub and not path.trail and path.attr not in ENTITY_MEMBERS
+
+
+def _sharp(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) < rows.TEXT_INDEXED
+    return isinstance(value, (int, float)) and abs(value) < _SHARP_NUMBERS
 
 
 def q_source(query: Query, names: Names) -> Source | None:

@@ -25,6 +25,7 @@ INSTANTS: Final = (b"\x02", b"\x03")
 """Before a moment's key: a point in time, a time of day."""
 TEXT_INDEXED: Final = 200
 """Characters of a text that are indexed; a longer one is found by its beginning."""
+LINKS: Final = frozenset({"Relationship", "ListRelationship"})
 SLOTS: Final = 16
 """Rows of the R*Tree per entity: slot 0 is the default `location`, the last one the union of all that find no slot."""
 
@@ -52,9 +53,11 @@ def index_values(instances: list[Instance]) -> set[Value]:
             _add_words(found, value)
         else:
             value = plain(value)
+            if kind in LINKS:
+                value = _links(value)
             if isinstance(value, list):
                 for item in value:
-                    _add(found, plain(item))
+                    _add(found, item)
             else:
                 _add(found, value)
         if len(found) == before:
@@ -62,7 +65,15 @@ def index_values(instances: list[Instance]) -> set[Value]:
     return found
 
 
+def _links(value: Any) -> Any:
+    """Return a Relationship's URIs, each of which may stand in an object of its own."""
+    if isinstance(value, list):
+        return [_links(item) for item in value]
+    return value.get("object", value.get("@id")) if isinstance(value, dict) else value
+
+
 def _add(found: set[Value], value: Any) -> None:
+    value = plain(value)
     if isinstance(value, str):
         found.add(value[:TEXT_INDEXED])
         if value[:1].isdigit() and (moment := read_moment(value)) is not None:
@@ -72,8 +83,6 @@ def _add(found: set[Value], value: Any) -> None:
     elif isinstance(value, (int, float)):
         found.add(number_key(value))
     else:
-        if isinstance(value, dict):  # a Relationship's URI may stand in an object of its own
-            found.update(value[key][:TEXT_INDEXED] for key in ("object", "@id") if isinstance(value.get(key), str))
         found.add(MARKER)
 
 
