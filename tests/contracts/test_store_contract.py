@@ -223,6 +223,7 @@ class TestFind:
             (Compare(path, "==", ("river",)), ["12"]),
             (Compare(Path(iri("v"), (), ("ja",)), "==", ("川",)), ["12"]),
             (Compare(path, "~=", ("^長",)), ["10"]),
+            (Compare(path, "~=", ("^5$",)), ["3"]),
             (Exists(Path(iri("w"))), ["13"]),
             (And((Exists(path), Compare(path, "==", (5,)))), ["1", "2", "5"]),
             (Or((Exists(Path(iri("w"))), Compare(path, "==", ("5",)))), ["3", "13"]),
