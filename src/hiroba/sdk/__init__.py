@@ -11,6 +11,7 @@ from hiroba.sdk.city import Answer, Area, Cell, Changed, City, Entity, Mode, Wri
 from hiroba.sdk.guest import Guest, Host, Manifest
 from hiroba.sdk.mapping import decode, entities_of
 from hiroba.sdk.profiles import Misfit, Profile, ProfileError, load_profiles
+from hiroba.sdk.remote import RemoteCity
 from hiroba.sdk.spool import Message, Reject, Spool, SpoolFull
 from hiroba.sdk.web import json_answer, problem_answer, read_body, read_json
 
@@ -36,6 +37,7 @@ __all__ = [
     "ProfileError",
     "Reading",
     "Reject",
+    "RemoteCity",
     "Request",
     "Response",
     "Spool",
