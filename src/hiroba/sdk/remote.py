@@ -107,10 +107,10 @@ class RemoteCity:
         """Return a page of the entities chosen; texts are in the standard's query languages."""
         if ids is not None and not ids:
             return Answer([], 0 if count else None)
-        selector = {"id": list(ids) if ids is not None else None, "idPattern": id_pattern, "type": types}
+        selector = _given({"id": list(ids) if ids is not None else None, "idPattern": id_pattern, "type": types})
         document: dict[str, Any] = {
             "type": "Query",
-            "entities": [chosen] if (chosen := _given(selector)) else None,
+            "entities": [{"type": "*", **selector}] if selector else None,
             "q": q,
             "scopeQ": scope,
             "attrs": list(attrs) if attrs is not None else None,
