@@ -97,7 +97,7 @@ function Past({ entity, name, span, asChart, newest }: {
     const timer = setTimeout(reload, refreshPause);
     return () => clearTimeout(timer);
   }, [newest, reload]);
-  if (answer.problem && answer.problem.kind !== 'missing') return <Trouble problem={answer.problem} retry={reload} />;
+  if (answer.problem && !answer.data && answer.problem.kind !== 'missing') return <Trouble problem={answer.problem} retry={reload} />;
   if (!answer.data && answer.loading) return <Loading />;
   const { instances, samples, since } = answer.data ?? { instances: [], samples: [], since: new Date() };
   if (instances.length === 0) return <p className="quiet">{t('history.nothing')}</p>;

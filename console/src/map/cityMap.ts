@@ -42,6 +42,7 @@ export class CityMap {
   readonly #pulses: Pulses;
   /** Is true once something else than the city's extent says where to look: the address, a chosen place. */
   #placed: boolean;
+  readonly #drawn: { places?: string; shapes?: string } = {};
   #legend: readonly Symbol[] = [];
   #refresh: ReturnType<typeof setTimeout> | null = null;
   #stale = new Set<'places' | 'shapes'>();
@@ -73,6 +74,11 @@ export class CityMap {
     this.map.keyboard.disableRotation();
     this.#pulses = new Pulses(this.map, options.still);
     this.#ready = new Promise((resolve) => this.map.once('load', () => resolve()));
+    this.map.on('error', ({ error }) => {
+      // A tile that did not come is asked for again by `refresh`; the header already says that the server is away.
+      const away = error instanceof TypeError || (error instanceof Error && error.name === 'AJAXError');
+      if (!away) console.error(error);
+    });
     this.map.on('moveend', () => this.#drawGrid());
     this.map.on('click', (event) => this.#pick(event));
     this.map.on('mousemove', (event) => this.#point(event));
@@ -83,6 +89,20 @@ export class CityMap {
     if (this.#refresh) clearTimeout(this.#refresh);
     this.#pulses.close();
     this.map.remove();
+  }
+
+  /** Tells when the map has come to rest with all its tiles drawn, and when it moves or loads again. */
+  onRest(tell: (resting: boolean) => void): void {
+    tell(false);
+    this.map.on('idle', () => tell(this.#refresh === null));
+    this.map.on('dataloading', () => tell(false));
+    this.map.on('movestart', () => tell(false));
+  }
+
+  /** Fetches all tiles again: after a time without the server, some may have failed. */
+  refresh(): void {
+    this.#stale.add('places').add('shapes');
+    this.#refresh ??= setTimeout(() => this.#refetch(), refreshPause);
   }
 
   /** Draws these entity types and no others. */
@@ -172,14 +192,13 @@ export class CityMap {
     const key = legend.map(({ type }) => type).sort().join(',');
     const layers = cityLayers(source, legend);
     const known = this.map.getSource(source) as VectorTileSource | undefined;
-    if (known && legend.length > 0 && known.tiles?.[0] === this.#tiles(key)) return;
+    if (known && legend.length > 0 && this.#drawn[source] === this.#tiles(key)) return;
     for (const { id } of layers) if (this.map.getLayer(id)) this.map.removeLayer(id);
-    if (legend.length === 0) {
-      if (known) this.map.removeSource(source);
-      return;
-    }
-    if (known) known.setTiles([this.#tiles(key)]);
-    else this.map.addSource(source, { type: 'vector', tiles: [this.#tiles(key)], minzoom: 0, maxzoom: 17 });
+    // A source whose address is exchanged keeps the tiles that were under way for the old one; a new source has none.
+    if (known) this.map.removeSource(source);
+    this.#drawn[source] = this.#tiles(key);
+    if (legend.length === 0) return;
+    this.map.addSource(source, { type: 'vector', tiles: [this.#tiles(key)], minzoom: 0, maxzoom: 17 });
     for (const layer of layers) this.map.addLayer(layer, source === 'shapes' ? aboveShapes : 'pulses');
   }
 
@@ -190,8 +209,13 @@ export class CityMap {
 
   #refetch(): void {
     this.#refresh = null;
-    for (const source of this.#stale) if (this.map.getSource(source)) this.map.refreshTiles(source);
-    this.#stale.clear();
+    for (const source of this.#stale) {
+      // A tile that is still under way would not be fetched again, so those wait for the next turn.
+      if (this.map.getSource(source) && !this.map.isSourceLoaded(source)) continue;
+      if (this.map.getSource(source)) this.map.refreshTiles(source);
+      this.#stale.delete(source);
+    }
+    if (this.#stale.size > 0) this.#refresh = setTimeout(() => this.#refetch(), refreshPause);
   }
 
   #drawGrid(): void {

@@ -2,7 +2,7 @@ import 'maplibre-gl/dist/maplibre-gl.css';
 import { useEffect, useRef, useState } from 'react';
 import { geometryOf } from '../../api/ngsi';
 import { type Background, readExtent } from '../../api/city';
-import { useHeld, useServer, useSession } from '../../app/session';
+import { useConnection, useHeld, useServer, useSession } from '../../app/session';
 import { useAnswer } from '../../app/answer';
 import { useWords } from '../../i18n/language';
 import { CityMap, type Picked, type Symbol } from '../../map/cityMap';
@@ -28,6 +28,7 @@ export default function MapCanvas({ legend, background, chosen, onPick, onNothin
   const { t } = useWords();
   const server = useServer();
   const { live } = useSession();
+  const frame = useRef<HTMLDivElement>(null);
   const holder = useRef<HTMLDivElement>(null);
   const [city, setCity] = useState<CityMap | null>(null);
   const [failed, setFailed] = useState<unknown>(null);
@@ -54,6 +55,9 @@ export default function MapCanvas({ legend, background, chosen, onPick, onNothin
       return undefined;
     }
     setCity(made);
+    made.onRest((resting) => {
+      if (frame.current) frame.current.dataset['state'] = resting ? 'idle' : 'busy';
+    });
     const stop = live.onChanges((changes) => made.follow(changes));
     return () => {
       stop();
@@ -61,6 +65,13 @@ export default function MapCanvas({ legend, background, chosen, onPick, onNothin
       setCity(null);
     };
   }, [server, live]);
+
+  const connection = useConnection();
+  const lost = useRef(false);
+  useEffect(() => {
+    if (connection === 'live' && lost.current) city?.refresh();
+    lost.current = connection === 'lost';
+  }, [city, connection]);
 
   useEffect(() => void city?.show(legend), [city, legend]);
   useEffect(() => void city?.lay(background), [city, background]);
@@ -80,7 +91,7 @@ export default function MapCanvas({ legend, background, chosen, onPick, onNothin
 
   if (failed) throw failed instanceof Error ? failed : new Error('the map cannot be drawn');
   return (
-    <div className="map-canvas">
+    <div className="map-canvas" ref={frame}>
       <div
         ref={holder} className="map-canvas__gl"
         onKeyDown={(event) => { if (event.key === 'Enter' && event.target === city?.map.getCanvas()) city.pickCentre(); }}
