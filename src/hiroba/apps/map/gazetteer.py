@@ -123,7 +123,7 @@ class Gazetteer:
             try:
                 await self._follow(tenant)
                 pause.reset()
-            except errors.CityError as error:
+            except Exception as error:  # noqa: BLE001 - one tenant's trouble must not end its map for good
                 complaint.problem(error)
             await pause.wait()
 
@@ -172,7 +172,7 @@ class Gazetteer:
             try:
                 await self._write(city, followed)
                 complaint.fine()
-            except errors.CityError as error:
+            except Exception as error:  # noqa: BLE001 - the next round may succeed
                 complaint.problem(error)
 
     async def _write(self, city: City, followed: _Followed) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import shapely
+import shapely.errors
 import shapely.geometry
 
 NAMES: Final = ("name", "title", "stationName", "officialName")
@@ -105,9 +105,12 @@ def position(attribute: Any) -> tuple[float | None, float | None, str]:
     if kind == "Point":
         lon, lat = value["coordinates"][:2]
         return float(lon), float(lat), "point"
-    geometry = shapely.geometry.shape(value)
-    if geometry.is_empty:
+    try:
+        geometry = shapely.geometry.shape(value)
+        if geometry.is_empty:
+            return None, None, ""
+        line = geometry.geom_type == "LineString"
+        inside = geometry.interpolate(0.5, normalized=True) if line else geometry.representative_point()
+    except (shapely.errors.ShapelyError, ValueError, TypeError):
         return None, None, ""
-    line = geometry.geom_type == "LineString"
-    inside = geometry.interpolate(0.5, normalized=True) if line else geometry.representative_point()
     return inside.x, inside.y, _SHAPES.get(kind, "area")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +15,9 @@ import apsw
 
 from hiroba.apps.map.folding import fold, grams, phrase, words
 from hiroba.apps.map.places import Place
+from hiroba.sdk import errors
+
+_log = logging.getLogger(__name__)
 
 _VERSION: Final = 1
 _SCHEMA: Final = """
@@ -37,6 +42,14 @@ _CANDIDATES: Final = 400
 _NAMES_DONE: Final = 3
 _EDGE: Final = 0.005
 _LAST: Final = "\U0010ffff"
+
+
+@contextlib.contextmanager
+def _as_the_sdk_says() -> Iterator[None]:
+    try:
+        yield
+    except apsw.Error as error:
+        raise errors.StoreUnavailable(f"the map's index of names cannot be used: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +81,14 @@ class Index:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._writer = self._open()
         self._readers: list[apsw.Connection] = []
+        with _as_the_sdk_says():
+            self._writer = self._open()
 
     def _open(self) -> apsw.Connection:
-        connection = self._connect()
-        kept = connection.execute("PRAGMA user_version").get
-        if kept == _VERSION:
-            return connection
-        connection.close()
+        """Open the file, or begin a new one in its place: all of it can be read from the city again."""
+        if (known := self._known()) is not None:
+            return known
         for suffix in ("", "-wal", "-shm"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         connection = self._connect()
@@ -85,8 +97,21 @@ class Index:
             connection.execute(f"PRAGMA user_version = {_VERSION}")
         return connection
 
-    def _connect(self) -> apsw.Connection:
+    def _known(self) -> apsw.Connection | None:
         connection = apsw.Connection(str(self._path))
+        try:
+            if connection.execute("PRAGMA user_version").get == _VERSION:
+                return self._prepared(connection)
+        except (apsw.NotADBError, apsw.CorruptError):
+            _log.warning("%s is damaged; the index of names is made anew", self._path)
+        connection.close()
+        return None
+
+    def _connect(self) -> apsw.Connection:
+        return self._prepared(apsw.Connection(str(self._path)))
+
+    @staticmethod
+    def _prepared(connection: apsw.Connection) -> apsw.Connection:
         connection.set_busy_timeout(5000)
         connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
         return connection
@@ -100,20 +125,20 @@ class Index:
 
     def progress(self, tenant: str) -> Progress | None:
         """Return how far the tenant's changes are known, None when it was never filled."""
-        with self._lock:
+        with _as_the_sdk_says(), self._lock:
             row = self._writer.execute("SELECT seq, at FROM progress WHERE tenant = ?", (tenant,)).fetchone()
         return None if row is None else Progress(*row)
 
     def forget(self, tenant: str) -> None:
         """Empty a tenant's index."""
-        with self._lock, self._writer as writer:
+        with _as_the_sdk_says(), self._lock, self._writer as writer:
             writer.execute("DELETE FROM words WHERE rowid IN (SELECT ref FROM place WHERE tenant = ?)", (tenant,))
             writer.execute("DELETE FROM place WHERE tenant = ?", (tenant,))
             writer.execute("DELETE FROM progress WHERE tenant = ?", (tenant,))
 
     def write(self, tenant: str, places: Iterable[Place], gone: Iterable[str] = (), *, seq: int | None) -> None:
         """Keep places as they are now and forget those gone; with `seq` also how far changes were read."""
-        with self._lock, self._writer as writer:
+        with _as_the_sdk_says(), self._lock, self._writer as writer:
             for id in gone:
                 self._remove(writer, tenant, id)
             for one in places:
@@ -155,11 +180,8 @@ class Index:
         asked = words(text)
         if not asked:
             return []
-        reader = self._borrow()
-        try:
+        with self._reader() as reader:
             return self._ranked(reader, tenant, text.strip(), asked, limit, types)
-        finally:
-            self._readers.append(reader)
 
     def _ranked(
         self,
@@ -186,21 +208,23 @@ class Index:
         best = sorted(found.values(), key=lambda one: one[:3])
         return [hit for *_, hit in best[:limit]]
 
-    def _borrow(self) -> apsw.Connection:
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[apsw.Connection]:
         with self._lock:
-            if self._readers:
-                return self._readers.pop()
-        return self._connect()
+            reader = self._readers.pop() if self._readers else None
+        with _as_the_sdk_says():
+            reader = reader or self._connect()
+            try:
+                yield reader
+            finally:
+                self._readers.append(reader)
 
     def shapes(self, tenant: str) -> dict[str, dict[str, int]]:
         """Return type → shape → how many places; the shape of those without a location is empty."""
-        reader = self._borrow()
-        try:
+        with self._reader() as reader:
             rows: list[Any] = reader.execute(
                 "SELECT type, shape, count(*) FROM place WHERE tenant = ? GROUP BY type, shape", (tenant,)
             ).fetchall()
-        finally:
-            self._readers.append(reader)
         kinds: dict[str, dict[str, int]] = {}
         for kind, shape, count in rows:
             kinds.setdefault(kind, {})[shape] = count
@@ -208,8 +232,7 @@ class Index:
 
     def extent(self, tenant: str) -> tuple[float, float, float, float] | None:
         """Return the box (west, south, east, north) of the places, less 0.5 % on each side."""
-        reader = self._borrow()
-        try:
+        with self._reader() as reader:
             total = reader.execute("SELECT count(*) FROM place WHERE tenant = ? AND lon IS NOT NULL", (tenant,)).get
             if not total:
                 return None
@@ -222,8 +245,6 @@ class Index:
                 ).get
                 for axis, order in (("lon", ""), ("lon", "DESC"), ("lat", ""), ("lat", "DESC"))
             )
-        finally:
-            self._readers.append(reader)
         return west, south, east, north
 
 

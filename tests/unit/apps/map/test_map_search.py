@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hiroba.apps.map.folding import fold, grams, phrase, words
 from hiroba.apps.map.places import Place, entity_place
 from hiroba.apps.map.search import Index
+from hiroba.sdk import errors
 
 
 @pytest.mark.parametrize(
@@ -186,3 +187,32 @@ def test_what_is_kept_of_an_entity():
 def test_an_entity_without_name_and_place_is_kept_all_the_same():
     bare = entity_place({"id": "urn:x:1", "type": ["A", "B"], "location": {"type": "GeoProperty", "value": None}})
     assert bare == Place("urn:x:1", "A")
+
+
+def test_a_damaged_index_is_made_anew(tmp_path):
+    (tmp_path / "places.db").write_bytes(b"this is no database at all" * 100)
+    index = Index(tmp_path / "places.db")
+    index.write("", [kept("松原公園")], seq=1)
+    assert found(index, "松原") == ["松原公園"]
+    index.close()
+
+
+def test_a_file_that_cannot_be_used_is_told_in_the_words_of_the_sdk(tmp_path):
+    with pytest.raises(errors.StoreUnavailable, match="index of names"):
+        Index(tmp_path / "missing" / "places.db")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "Polygon", "coordinates": []},
+        {"type": "MultiPolygon", "coordinates": []},
+        {"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]},
+        {"type": "Hypercube", "coordinates": [1, 2]},
+        {"type": "LineString", "coordinates": ["a", "b"]},
+        "POINT (1 2)",
+    ],
+)
+def test_a_location_that_is_none_leaves_an_entity_without_a_place(value):
+    entity = {"id": "urn:x:1", "type": "A", "location": {"type": "GeoProperty", "value": value}}
+    assert (entity_place(entity).lon, entity_place(entity).shape) == (None, "")
