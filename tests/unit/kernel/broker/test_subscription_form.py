@@ -258,6 +258,10 @@ async def test_members_that_stay_keep_their_meaning(broker: Broker) -> None:
     assert record is not None
     assert record["terms"]["watchedAttributes"] == {"temp": "https://example.org/temperature"}
     assert record["terms"]["q"] == {"temp": CORE.expand_name("temp")}
+    await subscriptions.update_subscription(broker, "", id, {"watchedAttributes": ["temp"]}, CORE)
+    record = await (await broker.store.tenant("")).record(SUBSCRIPTIONS, id)
+    assert record is not None
+    assert record["terms"]["watchedAttributes"] == {"temp": CORE.expand_name("temp")}
 
 
 async def test_an_expired_subscription_lives_again_with_a_new_date(

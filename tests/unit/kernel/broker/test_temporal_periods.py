@@ -80,6 +80,13 @@ def test_every_instant_lies_in_the_period_of_its_number(one: int, other: int, te
     assert period.edge(origin, number) <= instant < period.edge(origin, number + 1)
 
 
+@given(instants, st.integers(0, 50), durations.filter(lambda text: text != "P100Y"))
+def test_an_edge_belongs_to_the_period_that_it_begins(origin: int, number: int, text: str) -> None:
+    period = parse_duration(text)
+    assert period.number(origin, period.edge(origin, number)) == number
+    assert number == 0 or period.number(origin, period.edge(origin, number) - 1) == number - 1
+
+
 def test_the_end_of_time_is_no_error() -> None:
     period = parse_duration("P9000Y")
     assert period.edge(parse_instant("2026-01-01T00:00:00Z"), 1) > parse_instant("9999-01-01T00:00:00Z")

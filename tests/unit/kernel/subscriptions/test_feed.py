@@ -25,6 +25,8 @@ class Log:
         self.listeners: list[Callable[[Sequence[Change]], None]] = []
         self.hold = asyncio.Event()
         self.hold.set()
+        self.before_reading = asyncio.Event()
+        self.before_reading.set()
         self.reads = 0
 
     def commit(self, count: int) -> None:
@@ -35,6 +37,7 @@ class Log:
 
     async def changes(self, after: int, limit: int) -> list[Change]:
         self.reads += 1
+        await self.before_reading.wait()
         page = [row for row in self.rows if row.seq > after][:limit]
         await asyncio.sleep(0)
         await self.hold.wait()
@@ -73,6 +76,21 @@ async def test_log_then_live_without_gap_or_double() -> None:
         assert await asyncio.wait_for(reading, 5) == [1, 2, 3, 4, 5, 6, 7]
         assert not feed.behind
     assert log.listeners == []
+
+
+async def test_what_is_in_the_log_and_in_memory_comes_once() -> None:
+    log = Log()
+    log.commit(3)
+    log.before_reading.clear()
+    async with feed_of(log) as feed:
+        reading = asyncio.create_task(read(feed, 7))
+        await asyncio.sleep(0.01)
+        log.commit(2)
+        log.commit(2)
+        log.before_reading.set()
+        assert await asyncio.wait_for(reading, 5) == [1, 2, 3, 4, 5, 6, 7]
+        log.commit(1)
+        assert await asyncio.wait_for(read(feed, 8), 5) == [8]
 
 
 async def test_slow_reader_goes_back_to_the_log_and_keeps_little_in_memory() -> None:

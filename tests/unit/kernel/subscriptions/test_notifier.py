@@ -349,6 +349,37 @@ async def test_pause_resume_and_delete(receiver: Receiver) -> None:
         assert receiver.values() == [0, 2]
 
 
+async def test_what_happened_during_a_pause_is_not_told_later(receiver: Receiver, tmp_path: Path) -> None:
+    async with town(tmp_path) as city:
+        id = await city.subscribe(receiver.url)
+        await city.notifier.stop()
+        await subscriptions.update_subscription(city.broker, "", id, {"isActive": False}, CORE)
+        await city.create("urn:g:1", level=0)
+        await subscriptions.update_subscription(city.broker, "", id, {"isActive": True}, CORE)
+        await city.set("urn:g:1", level=1)
+    async with town(tmp_path):
+        await until(lambda: bool(receiver.got))
+        await settle()
+    assert receiver.values() == [1]
+
+
+async def test_catching_up_does_not_run_ahead_of_the_feed(receiver: Receiver) -> None:
+    async with town() as city:
+        id = await city.subscribe(receiver.url)
+        for level in range(6):
+            await city.create(f"urn:g:{level}", level=level)
+        await until(lambda: len(receiver.values()) == 6)
+        desk = city.notifier._desks[""]
+        entry = desk._outboxes[id].entry
+        seqs = [change.seq for change in await desk._store.changes(0, 100)]
+        desk._position = seqs[3]
+        found, goes_on = await desk._more(entry, seqs[0], 2)
+        assert ([one.seq for one in found], goes_on) == (seqs[1:3], seqs[2])
+        found, goes_on = await desk._more(entry, seqs[2], 100)
+        assert ([one.seq for one in found], goes_on) == (seqs[3:4], None)
+        desk._position = seqs[-1]
+
+
 async def test_a_changed_subscription_counts_at_once(receiver: Receiver) -> None:
     async with town() as city:
         id = await city.subscribe(receiver.url + "/old", q="level>100")

@@ -271,6 +271,14 @@ async def test_a_slow_client_is_cut_off_and_others_are_not(city: City, monkeypat
     await reader.close()
 
 
+def test_what_a_client_has_already_is_not_taken_again() -> None:
+    client = Client()
+    client.push([(4, b"four"), (5, b"five")])
+    client.push([(6, b"six")])
+    assert client.take(4) == (b"fivesix", 6)
+    assert client.take(6) == (b"", 6)
+
+
 async def test_equal_interests_are_written_once(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
     write = stream.write_event
