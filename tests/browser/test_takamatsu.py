@@ -57,4 +57,4 @@ def test_an_evacuation_site_is_found_by_its_name_and_shown(
     expect(card).to_have_count(0)
     still(page)
     page.mouse.click(*spot(page, float(site["longitude"]), float(site["latitude"])))
-    expect(page.get_by_text(site["name"]).first).to_be_visible()
+    expect(card.get_by_role("heading", name=site["name"])).to_be_visible()
