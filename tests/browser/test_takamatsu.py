@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Running, start
 from playwright.sync_api import Page, expect
 from test_map_screen import spot, still
+
+from conftest import Running, start
 
 pytestmark = [pytest.mark.browser, pytest.mark.data]
 
