@@ -1,0 +1,104 @@
+"""The command line: every command has help with an example, and failures are one line with a code."""
+
+import argparse
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hiroba.cli.failing import CommandError
+from hiroba.cli.main import main
+from hiroba.cli.parser import build_parser
+
+
+def commands(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, below in action.choices.items():
+                yield (*path, name), below
+                yield from commands(below, (*path, name))
+
+
+ALL = dict(commands(build_parser()))
+
+
+def test_the_commands_that_others_rely_on_are_there() -> None:
+    words = {" ".join(path) for path in ALL}
+    assert words >= {
+        "serve", "demo", "import", "backup", "restore", "migrate", "doctor", "bench", "app new", "app check",
+        "app list", "app install", "agent new", "agent check", "agent list",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_has_an_example_that_parses(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*path, "--help"])
+    assert end.value.code == 0
+    shown = capsys.readouterr().out
+    example = shown.partition("example:\n")[2].strip()
+    assert example.startswith("hiroba "), shown
+    args = build_parser().parse_args(example.split()[1:])
+    module, _, function = args.handler.partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+@pytest.mark.parametrize("arguments", [[], ["nothing"], ["app"], ["serve", "--port", "x"], ["backup"]])
+def test_what_is_misunderstood_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert "usage: hiroba" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["serve", "--host", "0.0.0.0"], 2, "hiroba serve: setting 'token': listening on 0.0.0.0 lets others in"),
+        (["serve", "--store", "postgresql://x"], 2, "hiroba serve: setting 'store': postgresql:// is not a store of"),
+        (["serve", "--roles", "api,cook"], 2, "hiroba serve: setting 'roles': 'cook' is not one of"),
+        (["serve", "--config", "nowhere.toml"], 2, "hiroba serve: nowhere.toml: "),
+        (["backup", "b.tar"], 1, "hiroba backup: hiroba-data holds no store"),
+        (["backup", "b.tar", "--store", ":memory:"], 1, "hiroba backup: a store in memory cannot be backed up"),
+        (["restore", "b.tar"], 1, "hiroba restore: b.tar is not a file"),
+        (["migrate"], 1, "hiroba migrate: hiroba-data is not there"),
+        (["app", "new", "Bad-Name"], 1, "hiroba app: 'Bad-Name' cannot be an id"),
+        (["app", "check", "nowhere"], 1, "hiroba app: nowhere is not a folder"),
+    ],
+)
+def test_failures_are_one_line(
+    arguments: list[str], code: int, line: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == code
+    told = capsys.readouterr().err
+    assert told.startswith(line)
+    assert told.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hiroba.cli.keeping.migrate_command", interrupted)
+    assert main(["migrate"]) == 130
+
+
+def test_a_command_error_carries_its_code() -> None:
+    assert CommandError("x", code=7).code == 7
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom hiroba.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print([m for m in sys.modules if m.startswith(('hiroba.host', 'hiroba.kernel', 'uvicorn', 'shapely'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
