@@ -33,7 +33,9 @@ class BrokerApp:
         try:
             if tenant:
                 request.tenant = check_tenant(tenant.decode("utf-8", errors="replace"))
-            handler, request.params = self._router.find(request.method, _path(scope))
+            handler, known, request.params = self._router.find(request.method, _path(scope))
+            if known is not None and scope["query_string"]:
+                known.check(request.query)
             answer = await handler(self._broker, request)
         except HirobaError as error:
             answer = problem(error)

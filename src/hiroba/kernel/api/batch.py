@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from hiroba.kernel.api import queries
+from hiroba.kernel.api import parameters, queries
 from hiroba.kernel.api.entities import answer_page
 from hiroba.kernel.api.http import Request, Response
 from hiroba.kernel.api.negotiation import media_type, options_of, payload_of, payloads_of, view_of
@@ -14,7 +14,7 @@ from hiroba.kernel.api.router import Route
 from hiroba.kernel.broker import batch, entities
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.model.entity import Entity
-from hiroba.kernel.model.errors import BadRequestData, HirobaError
+from hiroba.kernel.model.errors import BadRequestData, HirobaError, LdContextNotAvailable
 from hiroba.kernel.model.expand import Fragment, expand_entity, expand_fragment
 from hiroba.kernel.model.ids import check_uri
 
@@ -70,13 +70,16 @@ async def query_entities(broker: Broker, request: Request) -> Response:
     """Return a page of the entities that a Query document chooses (6.23.3.1)."""
     kind = media_type(request, geojson=True)
     body, context = await payload_of(broker, request)
-    parameters = await queries.document_parameters(request, body)
-    request.override(parameters)
-    query = queries.entity_query(broker, parameters, context)
+    if "temporalQ" in body:
+        raise BadRequestData("temporalQ is for queries of temporal entities; send it to temporal/entityOperations.")
+    asked = queries.document_parameters(request, body)
+    parameters.QUERY.check(asked)
+    request.override(asked)
+    query = queries.entity_query(broker, asked, context)
     selectors = queries.selectors_of(body, context)
     if selectors:
         query = queries.selected(query, selectors)
-    page = await entities.query_entities(broker, request.tenant, query, local=queries.is_local(parameters))
+    page = await entities.query_entities(broker, request.tenant, query, local=queries.is_local(asked))
     return answer_page(request, page, query, context, view_of(request, context), kind)
 
 
@@ -88,7 +91,7 @@ async def _entities(broker: Broker, request: Request) -> tuple[list[Entity], lis
             if isinstance(context, HirobaError):
                 raise context
             whole.append(expand_entity(item, context))
-        except BadRequestData as error:
+        except (BadRequestData, LdContextNotAvailable) as error:
             refused.append((_id_of(item), error))
     return whole, refused
 
@@ -105,7 +108,7 @@ async def _fragments(
             fragment = expand_fragment(item, context, allow_null=True, merging=merging)
             check_uri(fragment.id, "id")
             found.append((str(fragment.id), fragment))
-        except BadRequestData as error:
+        except (BadRequestData, LdContextNotAvailable) as error:
             refused.append((_id_of(item), error))
     return found, refused
 
@@ -118,9 +121,8 @@ def _id_of(item: Any) -> str:
 def _result(result: batch.BatchResult, refused: list[tuple[str, HirobaError]], *, success: int) -> Response:
     errors = refused + result.errors
     if errors:
-        failed = {id for id, _ in errors}
         body = {
-            "success": [id for id in [*result.created, *result.updated] if id not in failed],
+            "success": [*result.created, *result.updated],
             "errors": [{"entityId": id, "error": error.problem()} for id, error in errors],
         }
         return Response(207, orjson.dumps(body))
@@ -130,10 +132,10 @@ def _result(result: batch.BatchResult, refused: list[tuple[str, HirobaError]], *
 
 
 ROUTES: list[Route] = [
-    ("POST", "/ngsi-ld/v1/entityOperations/create", create_entities),
-    ("POST", "/ngsi-ld/v1/entityOperations/upsert", upsert_entities),
-    ("POST", "/ngsi-ld/v1/entityOperations/update", update_entities),
-    ("POST", "/ngsi-ld/v1/entityOperations/merge", merge_entities),
-    ("POST", "/ngsi-ld/v1/entityOperations/delete", delete_entities),
-    ("POST", "/ngsi-ld/v1/entityOperations/query", query_entities),
+    ("POST", "/ngsi-ld/v1/entityOperations/create", create_entities, parameters.BATCH),
+    ("POST", "/ngsi-ld/v1/entityOperations/upsert", upsert_entities, parameters.BATCH_UPSERT),
+    ("POST", "/ngsi-ld/v1/entityOperations/update", update_entities, parameters.BATCH_UPDATE),
+    ("POST", "/ngsi-ld/v1/entityOperations/merge", merge_entities, parameters.BATCH),
+    ("POST", "/ngsi-ld/v1/entityOperations/delete", delete_entities, parameters.BATCH),
+    ("POST", "/ngsi-ld/v1/entityOperations/query", query_entities, parameters.QUERY),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hiroba.kernel.api import parameters
 from hiroba.kernel.api.http import Request, Response
 from hiroba.kernel.api.negotiation import context_of, flag, media_type, respond
 from hiroba.kernel.api.router import Route
@@ -98,8 +99,8 @@ def _attribute(use: AttributeUse, context: Context) -> dict[str, Any]:
 
 
 ROUTES: list[Route] = [
-    ("GET", "/ngsi-ld/v1/types", list_types),
-    ("GET", "/ngsi-ld/v1/types/{type}", describe_type),
-    ("GET", "/ngsi-ld/v1/attributes", list_attributes),
-    ("GET", "/ngsi-ld/v1/attributes/{attrId}", describe_attribute),
+    ("GET", "/ngsi-ld/v1/types", list_types, parameters.DISCOVERY_LIST),
+    ("GET", "/ngsi-ld/v1/types/{type}", describe_type, parameters.DISCOVERY),
+    ("GET", "/ngsi-ld/v1/attributes", list_attributes, parameters.DISCOVERY_LIST),
+    ("GET", "/ngsi-ld/v1/attributes/{attrId}", describe_attribute, parameters.DISCOVERY),
 ]

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import orjson
 
-from hiroba.kernel.api import queries
+from hiroba.kernel.api import parameters, queries
 from hiroba.kernel.api.http import GEO_JSON, JSON, Headers, Request, Response
 from hiroba.kernel.api.negotiation import (
     context_of,
@@ -29,6 +29,7 @@ from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.broker.decisions import Outcome
 from hiroba.kernel.model.compact import View, feature_collection, to_feature
 from hiroba.kernel.model.context import Context
+from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.errors import BadRequestData, ResourceNotFound
 from hiroba.kernel.model.expand import expand_attribute, expand_entity, expand_fragment
 from hiroba.kernel.model.ids import check_uri
@@ -56,10 +57,13 @@ async def retrieve_entity(broker: Broker, request: Request) -> Response:
     kind = media_type(request, geojson=True)
     context = await context_of(broker, request)
     view = view_of(request, context)
-    types = queries.types_of(request.query, context) if request.scope["query_string"] else None
+    types = None
+    if request.scope["query_string"]:
+        types = queries.types_of(request.query, context)
+        _check_geometry_property(request, kind)
     stored = await entities.retrieve_entity(broker, request.tenant, request.params[0], types=types)
-    if view.attrs is not None and not any(iri in stored.entity["attrs"] for iri in view.attrs):
-        raise ResourceNotFound(f"The entity {request.params[0]!r} has none of the attributes asked for.")
+    if not view.whole and not _anything_of(stored.entity, view):
+        raise ResourceNotFound(f"The entity {request.params[0]!r} has none of the members asked for.")
     if kind == GEO_JSON:
         feature = to_feature(stored.entity, context, view, _geometry_property(request, context))
         return _geo(request, feature, context)
@@ -69,10 +73,24 @@ async def retrieve_entity(broker: Broker, request: Request) -> Response:
     return respond_bytes(request, with_context(fragment, context.reference), context, kind=kind)
 
 
+def _anything_of(entity: Entity, view: View) -> bool:
+    """Tell whether a projection leaves anything of an entity."""
+    if view.attrs is not None:
+        return any(iri in entity["attrs"] for iri in view.attrs)
+    members = ("id", "type", "scope") if "scope" in entity else ("id", "type")
+    return any(view.shows(name) for name in members) or any(view.shows(iri) for iri in entity["attrs"])
+
+
+def _check_geometry_property(request: Request, kind: bytes) -> None:
+    if "geometryProperty" in request.query and kind != GEO_JSON:
+        raise BadRequestData("geometryProperty is for application/geo+json alone; ask for that in the Accept header.")
+
+
 async def query_entities(broker: Broker, request: Request) -> Response:
     """Return a page of entities (6.4.3.2)."""
     kind = media_type(request, geojson=True)
     context = await context_of(broker, request)
+    _check_geometry_property(request, kind)
     query = queries.entity_query(broker, request.query, context)
     page = await entities.query_entities(broker, request.tenant, query, local=queries.is_local(request.query))
     return answer_page(request, page, query, context, view_of(request, context), kind)
@@ -82,7 +100,9 @@ def answer_page(
     request: Request, page: Page, query: EntityQuery, context: Context, view: View, kind: bytes
 ) -> Response:
     """Answer with the entities of a page, its Link headers and count."""
-    headers = paging_headers(request, limit=query.limit, offset=query.offset, more=page.more, count=page.count)
+    headers = paging_headers(
+        request, limit=query.limit, offset=query.offset, more=page.more, count=page.count, kind=kind
+    )
     if kind == GEO_JSON:
         named = _geometry_property(request, context)
         collection = feature_collection([row.entity for row in page.rows], context, view, named)
@@ -122,7 +142,7 @@ async def replace_entity(broker: Broker, request: Request) -> Response:
     entity = expand_entity({"id": id, **payload}, context)
     if entity["id"] != id:
         raise BadRequestData(f"The body is about {entity['id']!r}, the address about {id!r}.")
-    await entities.replace_entity(broker, request.tenant, entity)
+    await entities.replace_entity(broker, request.tenant, entity, types=queries.types_of(request.query, context))
     return Response(204)
 
 
@@ -134,7 +154,8 @@ async def merge_entity(broker: Broker, request: Request) -> Response:
     if observed_at is not None:
         check_instant(observed_at, "observedAt")
     fragment = expand_fragment(payload, context, allow_null=True, merging=True, lang=request.query.get("lang"))
-    await entities.merge_entity(broker, request.tenant, id, fragment, observed_at=observed_at)
+    types = queries.types_of(request.query, context)
+    await entities.merge_entity(broker, request.tenant, id, fragment, observed_at=observed_at, types=types)
     return Response(204)
 
 
@@ -172,7 +193,8 @@ async def append_attributes(broker: Broker, request: Request) -> Response:
     id = _same_id(request, payload)
     fragment = expand_fragment(payload, context)
     overwrite = "noOverwrite" not in options_of(request)
-    outcome = await attributes.append_attributes(broker, request.tenant, id, fragment, overwrite=overwrite)
+    types = queries.types_of(request.query, context)
+    outcome = await attributes.append_attributes(broker, request.tenant, id, fragment, overwrite=overwrite, types=types)
     return _outcome(outcome)
 
 
@@ -181,7 +203,8 @@ async def update_attributes(broker: Broker, request: Request) -> Response:
     payload, context = await payload_of(broker, request)
     id = _same_id(request, payload)
     fragment = expand_fragment(payload, context, allow_null=True)
-    return _outcome(await attributes.update_attributes(broker, request.tenant, id, fragment))
+    types = queries.types_of(request.query, context)
+    return _outcome(await attributes.update_attributes(broker, request.tenant, id, fragment, types=types))
 
 
 async def partial_update_attribute(broker: Broker, request: Request) -> Response:
@@ -190,7 +213,8 @@ async def partial_update_attribute(broker: Broker, request: Request) -> Response
     id, name = request.params
     iri = _attribute(context, name)
     (patch,) = expand_attribute(payload, context, name_hint=name, partial=True, allow_null=True)
-    await attributes.partial_update_attribute(broker, request.tenant, id, iri, patch)
+    types = queries.types_of(request.query, context)
+    await attributes.partial_update_attribute(broker, request.tenant, id, iri, patch, types=types)
     return Response(204)
 
 
@@ -200,7 +224,8 @@ async def replace_attribute(broker: Broker, request: Request) -> Response:
     id, name = request.params
     iri = _attribute(context, name)
     (instance,) = expand_attribute(payload, context, name_hint=name)
-    await attributes.replace_attribute(broker, request.tenant, id, iri, instance)
+    types = queries.types_of(request.query, context)
+    await attributes.replace_attribute(broker, request.tenant, id, iri, instance, types=types)
     return Response(204)
 
 
@@ -219,14 +244,13 @@ async def delete_attribute(broker: Broker, request: Request) -> Response:
         iri,
         dataset=None if dataset == "@none" else dataset,
         all_instances=flag(request.query, "deleteAll"),
+        types=queries.types_of(request.query, context),
     )
     return Response(204)
 
 
 def _attribute(context: Context, name: str) -> str:
-    if name in ("id", "type", "@context", "@id", "@type"):
-        raise BadRequestData(f"{name!r} is no attribute.")
-    return name if name == "scope" else context.expand_name(name)
+    return name if name == "scope" else context.attribute_name(name)
 
 
 def _same_id(request: Request, payload: dict[str, Any]) -> str:
@@ -249,16 +273,16 @@ def _outcome(outcome: Outcome) -> Response:
 
 
 ROUTES: list[Route] = [
-    ("POST", "/ngsi-ld/v1/entities", create_entity),
-    ("GET", "/ngsi-ld/v1/entities", query_entities),
-    ("DELETE", "/ngsi-ld/v1/entities", purge_entities),
-    ("GET", "/ngsi-ld/v1/entities/{entityId}", retrieve_entity),
-    ("PUT", "/ngsi-ld/v1/entities/{entityId}", replace_entity),
-    ("PATCH", "/ngsi-ld/v1/entities/{entityId}", merge_entity),
-    ("DELETE", "/ngsi-ld/v1/entities/{entityId}", delete_entity),
-    ("POST", "/ngsi-ld/v1/entities/{entityId}/attrs", append_attributes),
-    ("PATCH", "/ngsi-ld/v1/entities/{entityId}/attrs", update_attributes),
-    ("PATCH", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", partial_update_attribute),
-    ("PUT", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", replace_attribute),
-    ("DELETE", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", delete_attribute),
+    ("POST", "/ngsi-ld/v1/entities", create_entity, parameters.CREATE),
+    ("GET", "/ngsi-ld/v1/entities", query_entities, parameters.QUERY),
+    ("DELETE", "/ngsi-ld/v1/entities", purge_entities, parameters.PURGE),
+    ("GET", "/ngsi-ld/v1/entities/{entityId}", retrieve_entity, parameters.RETRIEVE),
+    ("PUT", "/ngsi-ld/v1/entities/{entityId}", replace_entity, parameters.REPLACE),
+    ("PATCH", "/ngsi-ld/v1/entities/{entityId}", merge_entity, parameters.MERGE),
+    ("DELETE", "/ngsi-ld/v1/entities/{entityId}", delete_entity, parameters.DELETE),
+    ("POST", "/ngsi-ld/v1/entities/{entityId}/attrs", append_attributes, parameters.APPEND),
+    ("PATCH", "/ngsi-ld/v1/entities/{entityId}/attrs", update_attributes, parameters.UPDATE),
+    ("PATCH", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", partial_update_attribute, parameters.UPDATE),
+    ("PUT", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", replace_attribute, parameters.UPDATE),
+    ("DELETE", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", delete_attribute, parameters.DELETE_ATTRIBUTE),
 ]

@@ -12,6 +12,7 @@ from hiroba.kernel.model.errors import (
     BadRequestData,
     HirobaError,
     InvalidRequest,
+    LengthRequired,
     RequestEntityTooLarge,
     UnsupportedMediaType,
 )
@@ -26,6 +27,8 @@ JSON_LD: Final = b"application/ld+json"
 GEO_JSON: Final = b"application/geo+json"
 MERGE_PATCH: Final = b"application/merge-patch+json"
 MAX_DEPTH: Final = 64
+BARE: Final = (LengthRequired, UnsupportedMediaType)
+"""The errors that the standard wants told by their status alone."""
 
 
 class Request:
@@ -71,8 +74,10 @@ class Request:
         return self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
 
     async def body(self) -> bytes:
-        """Return the whole body; raises RequestEntityTooLarge beyond the limit."""
-        declared = self.headers.get(b"content-length", b"")
+        """Return the whole body; raises LengthRequired without its length, RequestEntityTooLarge beyond the limit."""
+        declared = self.headers.get(b"content-length")
+        if declared is None:
+            raise LengthRequired("Content-Length is missing.")
         if declared.isdigit() and int(declared) > self.limit:
             raise self._too_large()
         message = await self.receive()
@@ -126,7 +131,8 @@ class Response:
         headers = self.headers
         if self.body:
             headers.append((b"content-type", self.media_type))
-        headers.append((b"content-length", b"%d" % len(self.body)))
+        if self.status != 204:
+            headers.append((b"content-length", b"%d" % len(self.body)))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 
@@ -141,8 +147,10 @@ class Stream:
 
 
 def problem(error: HirobaError) -> Response:
-    """Return the answer that tells of an error (RFC 7807; GS CIM 009, 6.3.2)."""
+    """Return the answer that tells of an error (RFC 7807; GS CIM 009, 6.3.2); some have no body (6.3.4)."""
     headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
+    if isinstance(error, BARE):
+        return Response(error.status, headers=headers)
     return Response(error.status, orjson.dumps(error.problem()), headers=headers)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -13,11 +13,23 @@ from hiroba.kernel.api.http import GEO_JSON, JSON, JSON_LD, MERGE_PATCH, Headers
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.model.compact import View
 from hiroba.kernel.model.context import CORE, Context
-from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, NotAcceptable, TooManyResults
+from hiroba.kernel.model.errors import (
+    BadRequestData,
+    HirobaError,
+    InvalidRequest,
+    LdContextNotAvailable,
+    NotAcceptable,
+    TooManyResults,
+)
 from hiroba.kernel.model.ids import check_uri
 
 CONTEXT_REL: Final = "http://www.w3.org/ns/json-ld#context"
 _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^;,=\s]+\s*(?:=\s*(?:\"[^\"]*\"|[^\";,\s]*))?)*)")
+_OR: Final = re.compile(r"[,|]")
+MEMBERS: Final = frozenset(("id", "type", "scope"))
+STAMPS: Final = frozenset(("createdAt", "modifiedAt", "deletedAt", "expiresAt"))
+"""What the broker itself writes about entities and attributes (4.8)."""
+_WEIGHT: Final = re.compile(rb"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
 _FORMATS: Final = {
     "normalized": "normalized",
     "concise": "concise",
@@ -54,7 +66,7 @@ async def payload_of(broker: Broker, request: Request) -> tuple[dict[str, Any], 
     return await contextual(broker, request, body)
 
 
-async def payloads_of(broker: Broker, request: Request) -> list[tuple[Any, Context | BadRequestData]]:
+async def payloads_of(broker: Broker, request: Request) -> list[tuple[Any, Context | HirobaError]]:
     """Return the objects of an array body, each with its context or with what is wrong with it (batch operations)."""
     body = await request.json()
     if not isinstance(body, list):
@@ -70,14 +82,14 @@ async def payloads_of(broker: Broker, request: Request) -> list[tuple[Any, Conte
     if not in_body and linked is None:
         # the common case: nothing to resolve per entity
         return [(item, _no_context(item)) for item in body]
-    found: list[tuple[Any, Context | BadRequestData]] = []
+    found: list[tuple[Any, Context | HirobaError]] = []
     for item in body:
         if not isinstance(item, dict):
             found.append((item, BadRequestData(f"An item of the array is {_kind(item)}, not an entity.")))
             continue
         try:
             found.append(await contextual(broker, request, item))
-        except BadRequestData as error:
+        except (BadRequestData, LdContextNotAvailable) as error:
             if in_body and linked is not None:
                 raise
             found.append((item, error))
@@ -124,11 +136,9 @@ def _ranges(header: bytes) -> list[tuple[bytes, float]]:
         name, *parameters = (piece.strip() for piece in part.split(b";"))
         weight = 1.0
         for parameter in parameters:
-            if parameter.startswith(b"q="):
-                try:
-                    weight = float(parameter[2:])
-                except ValueError as error:
-                    raise InvalidRequest(f"The Accept header has a weight that is no number: {parameter!r}.") from error
+            # what is no weight counts for nothing, so that the range keeps its place
+            if parameter.startswith(b"q=") and _WEIGHT.fullmatch(parameter[2:]):
+                weight = float(parameter[2:])
         found.append((name, weight))
     return found
 
@@ -151,18 +161,14 @@ def options_of(request: Request) -> frozenset[str]:
 
 def view_of(request: Request, context: Context, *, pickable: bool = True) -> View:
     """Return how entities are to be shown: format, sysAttrs, lang, pick, omit, attrs, datasetId (6.3.7 to 6.3.15)."""
-    if not request.scope["query_string"]:
-        return PLAIN
     query = request.query
+    if not query:
+        return PLAIN
     options = options_of(request)
     asked = query.get("format") or next((word for word in options if word in _FORMATS), "normalized")
     if asked not in _FORMATS:
-        raise BadRequestData(f"format is {asked!r}; choose normalized, concise or simplified.")
-    pick, omit, attrs = (
-        (names(query, name, context) for name in ("pick", "omit", "attrs")) if pickable else (None, None, None)
-    )
-    if pick is not None and omit is not None and set(pick) & set(omit):
-        raise BadRequestData("pick and omit name the same member; name it in one of them.")
+        raise InvalidRequest(f"format is {asked!r}; choose normalized, concise or simplified.")
+    pick, omit, attrs = _projection(query, context) if pickable else (None, None, None)
     datasets = query.get("datasetId")
     return View(
         format=_FORMATS[asked],
@@ -178,16 +184,37 @@ def view_of(request: Request, context: Context, *, pickable: bool = True) -> Vie
 PLAIN: Final = View()
 
 
+_Names: TypeAlias = tuple[str, ...] | None
+
+
+def _projection(query: dict[str, str], context: Context) -> tuple[_Names, _Names, _Names]:
+    """Return pick, omit and attrs; raises BadRequestData where they contradict each other (4.21)."""
+    pick, omit = names(query, "pick", context), names(query, "omit", context)
+    attrs = attribute_names(query, context)
+    if pick is not None and omit is not None and set(pick) & set(omit):
+        raise BadRequestData("pick and omit name the same member; name it in one of them.")
+    if attrs is not None and (pick is not None or omit is not None):
+        raise BadRequestData("attrs cannot stand beside pick or omit; it is the older name of pick.")
+    return pick, omit, attrs
+
+
 def names(query: dict[str, str], parameter: str, context: Context) -> tuple[str, ...] | None:
-    """Return a comma separated list of member names expanded, or None; raises BadRequestData for an empty one."""
+    """Return the member names of a projection expanded, or None (4.21); raises BadRequestData for what is none."""
     text = query.get(parameter)
     if text is None:
         return None
-    words = [word.strip() for word in text.split(",")]
-    if not all(words):
-        raise BadRequestData(f"{parameter} is {text!r}; give attribute names separated by commas.")
-    own = ("id", "type", "scope", "@context")
-    return tuple(word if word in own else context.expand_name(word) for word in words)
+    if "{" in text or "}" in text:
+        raise BadRequestData(f"{parameter} is {text!r}; braces are for linked entities, which join has to ask for.")
+    words = [word.strip() for word in _OR.split(text)]
+    return tuple(word if word in MEMBERS or word in STAMPS else context.attribute_name(word) for word in words)
+
+
+def attribute_names(query: dict[str, str], context: Context) -> tuple[str, ...] | None:
+    """Return the attributes of the `attrs` parameter, or None; raises BadRequestData for `id`, `type` and `scope`."""
+    found = names(query, "attrs", context)
+    if found is not None and not MEMBERS.isdisjoint(found):
+        raise BadRequestData("attrs names id, type or scope, which are no attributes; pick knows them.")
+    return found
 
 
 def ids_of(query: dict[str, str]) -> tuple[str, ...] | None:
@@ -259,26 +286,28 @@ def respond_bytes(
     return Response(200, body, media_type=kind, headers=sent)
 
 
-def paging_headers(request: Request, *, limit: int, offset: int, more: bool, count: int | None) -> Headers:
-    """Return the Link headers to the next and previous page and the count (6.3.10, 6.3.13)."""
+def paging_headers(
+    request: Request, *, limit: int, offset: int, more: bool, count: int | None, kind: bytes = JSON
+) -> Headers:
+    """Return the Link headers to the next and previous page, of media type `kind`, and the count (6.3.10, 6.3.13)."""
     headers: Headers = []
     if count is not None:
         headers.append((b"ngsild-results-count", b"%d" % count))
     if more and limit:
-        headers.append(_page_link(request, "next", limit, offset + limit))
+        headers.append(_page_link(request, "next", limit, offset + limit, kind=kind))
     if offset and limit:
-        headers.append(_page_link(request, "prev", limit, max(0, offset - limit)))
+        headers.append(_page_link(request, "prev", limit, max(0, offset - limit), kind=kind))
     return headers
 
 
-def _page_link(request: Request, rel: str, limit: int, offset: int) -> tuple[bytes, bytes]:
+def _page_link(request: Request, rel: str, limit: int, offset: int, *, kind: bytes) -> tuple[bytes, bytes]:
     query = {**request.query, "limit": str(limit), "offset": str(offset)}
-    path = quote(request.scope["path"], safe="/:@!$&'()*+,;=-._~")
-    target = f"{path}?{urlencode(query, quote_via=quote)}"
-    return (b"link", f'<{target}>; rel="{rel}"; type="application/ld+json"'.encode())
+    path = quote(request.scope["path"].rstrip("/"), safe="/:@!$&'()*+,;=-._~")
+    target = f"{path}?{urlencode(sorted(query.items()), quote_via=quote, safe=':*/@')}"
+    return (b"link", f'<{target}>; rel="{rel}"; type="{kind.decode()}"'.encode())
 
 
-def _no_context(item: Any) -> Context | BadRequestData:
+def _no_context(item: Any) -> Context | HirobaError:
     if not isinstance(item, dict):
         return BadRequestData(f"An item of the array is {_kind(item)}, not an entity.")
     if "@context" in item:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from hiroba.kernel.api.http import Request
-from hiroba.kernel.api.negotiation import ids_of, names, page_of
+from hiroba.kernel.api.negotiation import MEMBERS, STAMPS, attribute_names, ids_of, names, page_of
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import LOCATION
@@ -59,13 +59,15 @@ def geo_of(query: dict[str, str], context: Context) -> GeoQuery | None:
 def entity_query(broker: Broker, query: dict[str, str], context: Context) -> EntityQuery:
     """Return the query that URL parameters describe; raises BadRequestData naming the parameter at fault."""
     limit, offset, count = page_of(broker, query)
+    if "csf" in query:
+        parse_q(query["csf"], context.expand_name)
     q, scope, order = query.get("q"), query.get("scopeQ"), query.get("orderBy")
     return EntityQuery(
         ids=ids_of(query),
         id_pattern=query.get("idPattern"),
         types=types_of(query, context),
-        attrs=names(query, "attrs", context),
-        q=parse_q(q, context.expand_name) if q is not None else None,
+        attrs=_held(query, context),
+        q=parse_q(q, context.expand_name, expand_values=_words(query, "expandValues")) if q is not None else None,
         scope=parse_scope(scope) if scope is not None else None,
         geo=geo_of(query, context),
         order=parse_order(order, context.expand_name) if order else (),
@@ -75,12 +77,35 @@ def entity_query(broker: Broker, query: dict[str, str], context: Context) -> Ent
     )
 
 
+def _held(query: dict[str, str], context: Context) -> tuple[str, ...] | None:
+    """Return the attributes of which an entity has to have one so that something of it can be shown, or None."""
+    held = attribute_names(query, context) or names(query, "pick", context)
+    if held is None or not MEMBERS.isdisjoint(held):
+        return None
+    return tuple(name for name in held if name not in STAMPS)
+
+
+def _words(query: dict[str, str], name: str) -> tuple[str, ...]:
+    text = query.get(name)
+    return tuple(word.strip() for word in text.split(",")) if text else ()
+
+
 def is_local(query: dict[str, str]) -> bool:
-    """Tell whether the query is for this broker alone, in which case it may be as wide as it likes."""
-    return query.get("local") == "true" or query.get("type") == "*"
+    """Tell whether the query is for this broker alone, in which case it may be as wide as it likes.
+
+    Raises BadRequestData for `local=false` beside `type=*`, which implies it (6.4.3.2).
+    """
+    local = query.get("local")
+    if local not in (None, "true", "false"):
+        raise BadRequestData(f"local is {local!r}; give true or false.")
+    if query.get("type") == "*":
+        if local == "false":
+            raise BadRequestData("type=* is for this broker alone; local cannot be false beside it.")
+        return True
+    return local == "true"
 
 
-async def document_parameters(request: Request, body: dict[str, Any]) -> dict[str, str]:
+def document_parameters(request: Request, body: dict[str, Any]) -> dict[str, str]:
     """Return a Query document (5.2.23) as the URL parameters that say the same; entity selectors stay aside.
 
     Raises BadRequestData for a member of the wrong type.
@@ -130,13 +155,13 @@ def selectors_of(body: dict[str, Any], context: Context) -> list[Selector]:
         if not isinstance(selector, dict):
             raise BadRequestData("An item of entities is not an object.")
         types = selector.get("type")
-        if types is not None and not isinstance(types, str):
-            raise BadRequestData("The type of an entity selector is not a text.")
+        if not isinstance(types, str) or not types:
+            raise BadRequestData("An entity selector has no type; give a type selection, or * for all.")
         found.append(
             (
                 _selected_ids(selector),
                 _text(selector, "idPattern") if "idPattern" in selector else None,
-                parse_types(types, context.expand_name) if types and types != "*" else None,
+                parse_types(types, context.expand_name) if types != "*" else None,
             )
         )
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
+from hiroba.kernel.api import parameters
 from hiroba.kernel.api.http import Request, Response
 from hiroba.kernel.api.negotiation import (
     context_of,
@@ -43,7 +44,7 @@ async def query_subscriptions(broker: Broker, request: Request) -> Response:
         sys_attrs="sysAttrs" in options_of(request),
     )
     headers = paging_headers(
-        request, limit=limit, offset=offset, more=listed.more, count=listed.count if count else None
+        request, limit=limit, offset=offset, more=listed.more, count=listed.count if count else None, kind=kind
     )
     return respond(request, listed.documents, context, kind=kind, headers=headers)
 
@@ -72,9 +73,9 @@ async def delete_subscription(broker: Broker, request: Request) -> Response:
 
 
 ROUTES: Final[list[Route]] = [
-    ("POST", PATH, create_subscription),
-    ("GET", PATH, query_subscriptions),
-    ("GET", PATH + "/{id}", retrieve_subscription),
-    ("PATCH", PATH + "/{id}", update_subscription),
-    ("DELETE", PATH + "/{id}", delete_subscription),
+    ("POST", PATH, create_subscription, parameters.LOCAL),
+    ("GET", PATH, query_subscriptions, parameters.SUBSCRIPTIONS),
+    ("GET", PATH + "/{id}", retrieve_subscription, parameters.SUBSCRIPTION),
+    ("PATCH", PATH + "/{id}", update_subscription, parameters.LOCAL),
+    ("DELETE", PATH + "/{id}", delete_subscription, parameters.LOCAL),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from hiroba.kernel.api import queries
+from hiroba.kernel.api import parameters, queries
 from hiroba.kernel.api.http import Request, Response
 from hiroba.kernel.api.negotiation import (
     context_of,
@@ -64,13 +64,14 @@ async def query_temporal(broker: Broker, request: Request) -> Response:
 async def query_temporal_by_document(broker: Broker, request: Request) -> Response:
     """Return the histories of the entities that a Query document chooses (6.24.3.1)."""
     body, context = await payload_of(broker, request)
-    parameters = await queries.document_parameters(request, body)
+    asked = queries.document_parameters(request, body)
     aggregates = body.get("aggrParams")
     if aggregates is not None:
         if not isinstance(aggregates, dict):
             raise BadRequestData("aggrParams is not an object.")
-        parameters |= {name: _text(aggregates[name], name) for name in aggregates}
-    request.override(parameters)
+        asked |= {name: _text(aggregates[name], name) for name in aggregates}
+    parameters.HISTORIES.check(asked)
+    request.override(asked)
     return await _answer(broker, request, context, body=body)
 
 
@@ -163,7 +164,7 @@ def _text(value: object, name: str) -> str:
 
 
 ROUTES: Final[list[Route]] = [
-    ("GET", PATH, query_temporal),
-    ("GET", PATH + "/{id}", retrieve_temporal),
-    ("POST", "/ngsi-ld/v1/temporal/entityOperations/query", query_temporal_by_document),
+    ("GET", PATH, query_temporal, parameters.HISTORIES),
+    ("GET", PATH + "/{id}", retrieve_temporal, parameters.HISTORY),
+    ("POST", "/ngsi-ld/v1/temporal/entityOperations/query", query_temporal_by_document, parameters.HISTORIES),
 ]

@@ -70,10 +70,10 @@ async def _carry_out(
             result.errors.append((mutation.id, answer))
         elif answer == "created":
             result.created.append(mutation.id)
+        elif isinstance(answer, decisions.Outcome) and answer.not_updated:
+            result.errors.append((mutation.id, _left(answer)))
         else:
             result.updated.append(mutation.id)
-            if isinstance(answer, decisions.Outcome) and answer.not_updated:
-                result.errors.append((mutation.id, _left(answer)))
     return result
 
 

@@ -29,7 +29,10 @@ RECORDS: Final = "context"
 
 @dataclass(slots=True)
 class Served:
-    """A context that this broker keeps: `kind` is Hosted, Cached or ImplicitlyCreated (5.13.1)."""
+    """A context that this broker keeps: `kind` is Hosted, Cached or ImplicitlyCreated (5.13.1).
+
+    A hosted one belongs to the tenant that added it; the others to nobody.
+    """
 
     local_id: str
     url: str
@@ -38,10 +41,16 @@ class Served:
     created_at: str
     last_usage: str | None = None
     hits: int = 0
+    tenant: str = ""
+
+    def count(self) -> None:
+        """Note that somebody found it here."""
+        self.hits += 1
+        self.last_usage = _now()
 
     def details(self) -> dict[str, Any]:
         """Return the metadata that the standard lists for a context."""
-        told = {"URL": self.url, "localId": self.local_id, "kind": self.kind, "timestamp": self.created_at}
+        told = {"URL": self.url, "localId": self.local_id, "kind": self.kind, "createdAt": self.created_at}
         if self.last_usage:
             told["lastUsage"] = self.last_usage
         return told | {"numberOfHits": self.hits}
@@ -68,7 +77,16 @@ class Contexts:
     async def open(self) -> None:
         """Read the stored contexts."""
         for local_id, body in await (await self._home()).records(RECORDS):
-            self._keep(Served(local_id, body["url"], body["kind"], body["body"], body["created"]))
+            self._keep(
+                Served(
+                    local_id,
+                    body["url"],
+                    body["kind"],
+                    body["body"],
+                    body["created"],
+                    tenant=body.get("tenant", ""),
+                )
+            )
 
     async def close(self) -> None:
         """End fetches under way and the client session."""
@@ -90,13 +108,15 @@ class Contexts:
             raise BadRequestData(f"The @context cannot be read: {error}") from error
         found = self._compiled.get(key)
         if found is None:
+            _check_shape(value)
             documents = await self._gather(value)
             found = compile_context(value, documents)
             if len(self._compiled) >= MAX_COMPILED:
                 self._compiled.pop(next(iter(self._compiled)))
             self._compiled[key] = found
-        if isinstance(value, str):
-            self._count(value)
+        for part in value if isinstance(value, list) else (value,):
+            if isinstance(part, str) and part in self._by_url:
+                self._by_url[part].count()
         return found
 
     async def address(self, value: Any) -> str:
@@ -110,32 +130,50 @@ class Contexts:
                 return served.url
         return await self.add(value, kind="ImplicitlyCreated")
 
-    async def add(self, value: Any, *, kind: str = "Hosted") -> str:
+    async def add(self, value: Any, *, kind: str = "Hosted", tenant: str = "") -> str:
         """Store a context and return its URL; raises BadRequestData when it does not compile (5.13.2)."""
         await self.resolve(value)
         local_id = new_urn("Context")
-        served = Served(local_id, self._base + SERVED_UNDER + local_id, kind, {"@context": value}, _now())
+        url = self._base + SERVED_UNDER + local_id
+        served = Served(local_id, url, kind, {"@context": value}, _now(), tenant=tenant)
         await self._write(served)
         return served.url
 
-    def listed(self, kind: str | None = None) -> list[Served]:
-        """Return the contexts kept, of one kind or all (5.13.3)."""
-        return [served for served in self._served.values() if kind is None or served.kind == kind]
+    def listed(self, tenant: str, kind: str | None = None) -> list[Served]:
+        """Return the contexts kept that a tenant may see, of one kind or all (5.13.3)."""
+        return [
+            served
+            for served in self._served.values()
+            if (kind is None or served.kind == kind) and served.tenant in ("", tenant)
+        ]
 
-    def served(self, name: str) -> Served:
-        """Return a kept context by its local id or URL (5.13.4); raises ResourceNotFound."""
+    def served(self, name: str, tenant: str = "") -> Served:
+        """Return a kept context by its local id or URL (5.13.4); raises ResourceNotFound, also for another tenant's.
+
+        Without a tenant every one is found: who has its address may read it, since Link headers carry no tenant.
+        """
         found = self._served.get(name) or self._by_url.get(name)
-        if found is None:
+        if found is None or (tenant and found.tenant not in ("", tenant)):
             raise ResourceNotFound(f"No @context is kept under {name!r}.")
         return found
 
-    async def remove(self, name: str, *, reload: bool = False) -> None:
-        """Forget a context, or with `reload` fetch a cached one anew (5.13.5)."""
-        served = self.served(name)
+    async def remove(self, name: str, tenant: str = "", *, reload: bool = False) -> None:
+        """Forget a context, or with `reload` fetch a cached one anew (5.13.5).
+
+        Raises ResourceNotFound, BadRequestData for what has to stay, LdContextNotAvailable when it cannot be reloaded.
+        """
+        if name in self._builtin:
+            raise BadRequestData(f"{name} is the core @context, which every request needs; it stays.")
+        served = self.served(name, tenant)
+        if served.tenant not in ("", tenant):
+            raise ResourceNotFound(f"No @context is kept under {name!r}.")
         if reload:
             if served.kind != "Cached":
                 raise BadRequestData(f"Only a cached @context can be reloaded; {name!r} is {served.kind}.")
-            fresh = await self._fetch(served.url)
+            try:
+                fresh = await self._fetch(served.url)
+            except BadRequestData as error:
+                raise LdContextNotAvailable(error.detail) from error
             await self._write(Served(served.local_id, served.url, "Cached", fresh, _now()))
         else:
             del self._served[served.local_id]
@@ -176,7 +214,7 @@ class Contexts:
         return self._served.get(path[len(SERVED_UNDER) :])
 
     async def _fetch(self, url: str) -> dict[str, Any]:
-        """Fetch a document once for all who wait for it; a failure is remembered for a few seconds."""
+        """Fetch a document once for all who wait for it; that nobody answered is remembered for a few seconds."""
         failed = self._failed.get(url)
         if failed and time.monotonic() - failed[0] < FAILURE_SECONDS:
             raise LdContextNotAvailable(failed[1])
@@ -188,19 +226,22 @@ class Contexts:
         return await asyncio.shield(task)
 
     async def _download(self, url: str) -> dict[str, Any]:
+        """Return a remote context; raises LdContextNotAvailable when there is no answer, BadRequestData for a bad one."""
         try:
-            document = orjson.loads(await self._read(url))
-        except LdContextNotAvailable as error:
-            detail = error.detail
-        except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
-            reason = str(error) or f"no answer within {FETCH_SECONDS:g} s"
-            detail = f"The @context {url} could not be fetched: {reason}."
-        else:
-            if isinstance(document, dict) and "@context" in document:
-                return {"@context": document["@context"]}
-            detail = f"The document at {url} has no @context member."
-        self._failed[url] = (time.monotonic(), detail)
-        raise LdContextNotAvailable(detail)
+            text = await self._read(url)
+        except TimeoutError as error:
+            detail = f"The @context {url} could not be fetched: no answer within {FETCH_SECONDS:g} s."
+            self._failed[url] = (time.monotonic(), detail)
+            raise LdContextNotAvailable(detail) from error
+        except (aiohttp.ClientError, ValueError, OSError) as error:
+            raise LdContextNotAvailable(f"The @context {url} could not be fetched: {error}.") from error
+        try:
+            document = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise BadRequestData(f"The document at {url} is not JSON: {error}.") from error
+        if not isinstance(document, dict) or "@context" not in document:
+            raise BadRequestData(f"The document at {url} has no @context member.")
+        return {"@context": document["@context"]}
 
     async def _read(self, url: str) -> bytes:
         """Return a document's bytes; raises LdContextNotAvailable, or what the client raises."""
@@ -218,14 +259,10 @@ class Contexts:
                     raise LdContextNotAvailable(f"The @context {url} is larger than {FETCH_BYTES} bytes.")
             return bytes(data)
 
-    def _count(self, url: str) -> None:
-        served = self._by_url.get(url)
-        if served is not None:
-            served.hits += 1
-            served.last_usage = _now()
-
     async def _write(self, served: Served) -> None:
         record = {"url": served.url, "kind": served.kind, "body": served.body, "created": served.created_at}
+        if served.tenant:
+            record["tenant"] = served.tenant
         await (await self._home()).keep_record(RECORDS, served.local_id, record)
         self._keep(served)
 
@@ -235,6 +272,13 @@ class Contexts:
 
     async def _home(self) -> TenantStore:
         return await self._store.tenant("")
+
+
+def _check_shape(value: Any) -> None:
+    """Raise BadRequestData for what cannot be an @context, before anything is fetched for it."""
+    for part in value if isinstance(value, list) else [value]:
+        if part is not None and not isinstance(part, str | dict):
+            raise BadRequestData("The @context contains something else than URLs and objects.")
 
 
 def _now() -> str:

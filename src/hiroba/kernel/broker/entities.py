@@ -13,7 +13,7 @@ from hiroba.kernel.model.expand import Fragment
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.model.instants import format_instant, now
 from hiroba.kernel.query import types_matcher
-from hiroba.kernel.query.tree import TypeQuery
+from hiroba.kernel.query.tree import TypeQuery, attributes_of
 from hiroba.kernel.store.port import Decide, EntityQuery, Mutation, Page, Stored, TenantStore
 
 PURGE_PAGE = 1000
@@ -53,21 +53,26 @@ async def query_entities(broker: Broker, tenant: str, query: EntityQuery, *, loc
     return await (await broker.store.tenant(tenant)).find(query)
 
 
-async def replace_entity(broker: Broker, tenant: str, entity: Entity) -> None:
+async def replace_entity(broker: Broker, tenant: str, entity: Entity, *, types: TypeQuery | None = None) -> None:
     """Exchange an entity's whole content (5.6.18)."""
     store = await broker.store.tenant(tenant)
-    await write_one(store, entity["id"], decisions.replace(entity, stamp()))
+    await write_one(store, entity["id"], only_of(types, entity["id"], decisions.replace(entity, stamp())))
 
 
 async def merge_entity(
-    broker: Broker, tenant: str, id: str, fragment: Fragment, *, observed_at: str | None = None
+    broker: Broker,
+    tenant: str,
+    id: str,
+    fragment: Fragment,
+    *,
+    observed_at: str | None = None,
+    types: TypeQuery | None = None,
 ) -> decisions.Outcome:
     """Merge a fragment into an entity to any depth (5.6.17)."""
     check_uri(id, "entity id")
     store = await broker.store.tenant(tenant)
-    outcome: decisions.Outcome = await write_one(
-        store, id, decisions.merge(id, fragment, stamp(), observed_at=observed_at)
-    )
+    decide = decisions.merge(id, fragment, stamp(), observed_at=observed_at)
+    outcome: decisions.Outcome = await write_one(store, id, only_of(types, id, decide))
     return outcome
 
 
@@ -75,7 +80,7 @@ async def delete_entity(broker: Broker, tenant: str, id: str, *, types: TypeQuer
     """Delete an entity (5.6.6); its history stays."""
     check_uri(id, "entity id")
     store = await broker.store.tenant(tenant)
-    await write_one(store, id, _if_of(types, id, decisions.delete(id)))
+    await write_one(store, id, only_of(types, id, decisions.delete(id)))
 
 
 async def purge_entities(
@@ -125,13 +130,16 @@ async def _purge_attributes(
 
 
 def check_width(query: EntityQuery, *, local: bool) -> None:
-    """Raise BadRequestData unless a query says at least one of type, attrs, q and geo (5.7.2.4)."""
-    if local or query.ids or query.types or query.attrs or query.q or query.geo:
+    """Raise BadRequestData unless a query says at least one of type, attrs, q and geo (5.7.2.4).
+
+    Attributes that the broker itself writes do not count.
+    """
+    if local or query.types or query.attrs or query.geo or (query.q and attributes_of(query.q)):
         return
     raise BadRequestData("The query is too wide; give at least one of type, attrs, q and georel, or local=true.")
 
 
-def _if_of(types: TypeQuery | None, id: str, decide: Decide) -> Decide:
+def only_of(types: TypeQuery | None, id: str, decide: Decide) -> Decide:
     """Let a write happen only to an entity of these types."""
     if types is None:
         return decide

@@ -25,6 +25,7 @@ CORE_URL: Final = CORE_BASE + "-v1.9.jsonld"
 REMEMBERED: Final = 20_000
 MAX_DOCUMENTS: Final = 64
 
+_CORE_FORM: Final = re.compile("https?" + re.escape(CORE_BASE[5:]) + r"(?:-v1\.\d{1,2}(?:\.\d{1,2})?)?\.jsonld")
 _ABSOLUTE: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+\-.]*|_):\S*")
 _SHIPPED: Final = Path(__file__).parent / "contexts"
 _Active = dict[str, Any]
@@ -197,7 +198,7 @@ def builtin_documents() -> dict[str, dict[str, Any]]:
 
 
 def _is_core(url: str) -> bool:
-    return url.startswith((CORE_BASE, CORE_BASE.replace("https:", "http:")))
+    return _CORE_FORM.fullmatch(url) is not None
 
 
 def _ends_with_core(value: Any, documents: Mapping[str, Any], depth: int = 0) -> bool:

@@ -74,8 +74,8 @@ def _parse_georel(text: str) -> tuple[str, float | None, float | None]:
                 f"after 'near;', found {modifier[:40]!r}"
             )
         bounds[found[1]] = metres
-    if relation == "near" and not bounds:
-        raise BadRequestData("georel: expected ';maxDistance==' or ';minDistance==' and metres after 'near'")
+    if relation == "near" and len(bounds) != 1:
+        raise BadRequestData("georel: expected one of ';maxDistance==' and ';minDistance==' and metres after 'near'")
     return relation, bounds.get("minDistance"), bounds.get("maxDistance")
 
 

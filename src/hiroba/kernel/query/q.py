@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Final
 from urllib.parse import unquote
 
-from hiroba.kernel.model.errors import OperationNotSupported
+from hiroba.kernel.model.errors import BadRequestData
 from hiroba.kernel.query.moments import MOMENT, read_moment
 from hiroba.kernel.query.patterns import compile_pattern
 from hiroba.kernel.query.scan import Scanner
@@ -50,8 +50,8 @@ def parse_q(text: str, expand: Expand, *, expand_values: Collection[str] = ()) -
 
     `expand_values` are the short names of attributes whose text values are terms to be expanded as well. In
     a name, `%XX` stands for a character that the grammar does not allow there (so that whole IRIs can be
-    written). Raises BadRequestData naming the place, TooComplexQuery beyond 8 KB, 100 terms or depth 20,
-    and OperationNotSupported for paths into linked entities.
+    written). Raises BadRequestData naming the place, also for paths into linked entities, and TooComplexQuery
+    beyond 8 KB, 100 terms or depth 20.
     """
     parser = _Parser(Scanner(text, "q"), expand, frozenset(expand_values))
     tree = parser.alternatives(0)
@@ -73,7 +73,7 @@ def parse_path(scan: Scanner, expand: Expand) -> Path:
         sub.append(name if name in INSTANCE_MEMBERS else expand(name))
         scan.nest(len(sub))
     if scan.peek() == "{":
-        raise OperationNotSupported(f"{scan.what}: paths into linked entities ('name{{…}}') are not offered")
+        raise BadRequestData(f"{scan.what}: 'name{{…}}' leads into linked entities, which join has to ask for")
     keys = _parse_keys(scan)
     trail = tuple(key if key.startswith(("*", "@")) else expand(key) for key in keys)
     return Path(attr, tuple(sub), trail, () if keys == trail else keys)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hiroba.kernel.model.errors import BadRequestData, OperationNotSupported, TooComplexQuery
+from hiroba.kernel.model.errors import BadRequestData, TooComplexQuery
 from hiroba.kernel.query.q import parse_q
 from hiroba.kernel.query.render import render_q
 from hiroba.kernel.query.tree import And, Compare, Exists, Or, Path, Range
@@ -183,7 +183,7 @@ def test_an_error_says_what_was_expected_where(text: str, place: str, expected: 
 
 
 def test_linked_entities_are_refused_by_name() -> None:
-    with pytest.raises(OperationNotSupported, match="linked"):
+    with pytest.raises(BadRequestData, match="linked"):
         parse_q("sensor{Device:humidity}==40", same)
 
 
