@@ -9,6 +9,8 @@ from typing import Any
 Entity = dict[str, Any]
 EDITED_BY = "editedBy"
 """The sub-attribute with which an editor signs a value corrected by hand."""
+SOURCE = "source"
+"""The attribute that says which data set an entity came with."""
 _MEMBERS = frozenset({"id", "type", "scope", "@context"})
 
 
@@ -32,7 +34,8 @@ def difference(made: Entity, present: Entity, speaks_for: Set[str]) -> Differenc
     found = Difference()
     for name, instance in attributes(made).items():
         old = present.get(name)
-        if old == instance:
+        if old == instance or (name == SOURCE and old is not None):
+            # what two data sets describe stays with the one that brought it
             continue
         if edited(old):
             found.kept.append(name)

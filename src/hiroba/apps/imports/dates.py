@@ -17,7 +17,7 @@ _ERA = re.compile(
 )
 _WESTERN = re.compile(r"(\d{4})(年度|年|[./\-])?(?:(\d{1,2})(?:月|[./\-])?(?:(\d{1,2})日?)?)?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
-_SHORT_YEAR = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2})")
+_SHORT_YEAR = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{1,2})")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 _SPOKEN = re.compile(r"(午前|午後|am|pm)?(\d{1,2})時(?:(\d{1,2})分|(半))?")
 _LONG_YEAR = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
@@ -40,8 +40,8 @@ def to_date(cell: str) -> str:
         year = int(match.group(1))
         return _iso(2000 + year if 0 < year < 100 else year, _int(match.group(3)), _int(match.group(4)))
     if match := _SHORT_YEAR.fullmatch(text):
-        month, day, year = (int(part) for part in match.groups())
-        return _iso(2000 + year, month, day) if month <= 12 else _iso(2000 + month, day, year)
+        first, second, third = (int(part) for part in match.groups())
+        return _iso(2000 + first, second, third) if first > 12 else _iso(2000 + third, first, second)
     if match := _LONG_YEAR.fullmatch(text):
         first, second, year = (int(part) for part in match.groups())
         return _iso(year, first, second) if first <= 12 else _iso(year, second, first)

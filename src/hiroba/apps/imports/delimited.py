@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,9 @@ from hiroba.apps.imports.table import Row, Table, idle
 
 LONGEST_LINE = 1_000_000
 _CHUNK = 1 << 20
+_STRAY = re.compile("[\x80\xa0\uf8f0-\uf8ff]")
+"""What single bytes become that no Japanese text has: the file is in another encoding, or no text."""
+_HALF_KANA = re.compile("[\uff61-\uff9f]")
 _ENCODINGS = ("utf-8", "cp932", "euc_jp")
 
 Record = tuple[int, list[str]]
@@ -31,10 +35,10 @@ def detect_encoding(path: Path) -> str:
         return "utf-8-sig"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    for encoding in _ENCODINGS:
-        if _fits(path, encoding):
-            return encoding
-    raise Unreadable("unknown_encoding")
+    fitting = [encoding for encoding in _ENCODINGS if _fits(path, encoding)]
+    if not fitting:
+        raise Unreadable("unknown_encoding")
+    return min(fitting, key=lambda encoding: (encoding != "utf-8", _oddness(path, encoding)))
 
 
 def _fits(path: Path, encoding: str) -> bool:
@@ -42,11 +46,19 @@ def _fits(path: Path, encoding: str) -> bool:
     with path.open("rb") as file:
         try:
             while chunk := file.read(_CHUNK):
-                decoder.decode(chunk)
+                text = decoder.decode(chunk)
+                if encoding == "cp932" and _STRAY.search(text):
+                    return False
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             return False
     return True
+
+
+def _oddness(path: Path, encoding: str) -> int:
+    """Return how many half-width kana the text begins with: EUC-JP read as Shift_JIS is full of them."""
+    with path.open(encoding=encoding, errors="replace") as file:
+        return len(_HALF_KANA.findall(file.read(_CHUNK)))
 
 
 def read_delimited(path: Path, encoding: str, *, name: str = "") -> Table:

@@ -17,10 +17,10 @@ from hiroba.apps.imports.journal import Journal
 from hiroba.apps.imports.preview import reject_answer
 from hiroba.apps.imports.reasons import Reason, Reject, Unreadable
 from hiroba.apps.imports.report import Report
-from hiroba.apps.imports.running import Progress, run_import
+from hiroba.apps.imports.running import Progress, Survey, run_import
 from hiroba.apps.imports.source import Dataset
 from hiroba.apps.imports.undoing import retire, undo
-from hiroba.sdk import App, City, errors
+from hiroba.sdk import App, errors
 
 MOST_KEPT = 200
 
@@ -110,12 +110,13 @@ class Jobs:
         """Return the file with all rejects of a job."""
         return self._folder / job.id / "report.csv"
 
-    def begin(self, dataset: Dataset, *, tenant: str, type: str, retire_gone: bool) -> Job:
+    def begin(self, dataset: Dataset, known: Survey, *, tenant: str, retire_gone: bool) -> Job:
         """Start an import in the background; it waits for those before it."""
+        type = dataset.type or ", ".join(known.types)
         job = Job(secrets.token_hex(8), tenant, dataset.file, type, now())
         self._jobs[job.id] = job
         self._save(job)
-        task = asyncio.create_task(self._run(job, dataset, retire_gone), name=f"import {job.id}")
+        task = asyncio.create_task(self._run(job, dataset, known, retire_gone), name=f"import {job.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return job
@@ -147,11 +148,11 @@ class Jobs:
         job.retired += await retire(self._app.city(job.tenant), ids, self._journal(job))
         job.progress.gone = [entry for entry in job.progress.gone if entry["id"] not in set(ids)]
 
-    async def _run(self, job: Job, dataset: Dataset, retire_gone: bool) -> None:
+    async def _run(self, job: Job, dataset: Dataset, known: Survey, retire_gone: bool) -> None:
         report = Report(self.report(job))
         try:
             async with self._turn:
-                await self._carry_out(self._app.city(job.tenant), job, dataset, report)
+                await self._carry_out(job, dataset, known, report)
                 if retire_gone:
                     await self._retire(job, [entry["id"] for entry in job.progress.gone])
             job.state = "done"
@@ -169,10 +170,11 @@ class Jobs:
             self._save(job)
             self._sweep()
 
-    async def _carry_out(self, city: City, job: Job, dataset: Dataset, report: Report) -> None:
+    async def _carry_out(self, job: Job, dataset: Dataset, known: Survey, report: Report) -> None:
         await run_import(
-            city,
+            self._app.city(job.tenant),
             dataset,
+            known=known,
             journal=self._journal(job),
             on_reject=lambda reject: report.add(dataset.file, reject),
             progress=job.progress,

@@ -16,7 +16,7 @@ EARTH: Box = (-180.0, -90.0, 180.0, 90.0)
 
 _DECIMAL = re.compile(r"[+\-]?\d+(\.\d*)?")
 _SEXAGESIMAL = re.compile(
-    r"[neNE東北]?[経緯]?(\d{1,3})[°度/:.\s](\d{1,2}(?:\.\d+)?)[′'’分/:.\s](?:(\d{1,2}(?:\.\d+)?)[″\"”'秒]*)?[ne]?"
+    r"[neNE東北]?[経緯]?(\d{1,3})[°度/:\s](\d{1,2}(?:\.\d+)?)[′'’分/:\s](?:(\d{1,2}(?:\.\d+)?)[″\"”'′秒]*)?[ne]?"
 )
 _PAIR = re.compile(r"\s*\(?\s*([+\-]?\d+\.\d+)\s*[,、\s]\s*([+\-]?\d+\.\d+)\s*\)?\s*")
 
@@ -25,7 +25,7 @@ def to_degrees(cell: Any) -> float | None:
     """Return degrees from decimal or sexagesimal text or a `[degrees, minutes]` pair; None if missing."""
     if isinstance(cell, list):
         if len(cell) == 2 and all(isinstance(part, int | float) for part in cell):
-            return float(cell[0]) + float(cell[1]) / 60
+            return round(float(cell[0]) + float(cell[1]) / 60, 7)
         raise Unfit("not_a_coordinate")
     if missing(cell):
         return None

@@ -79,8 +79,8 @@ class ImportRoutes:
         body = await _options(request)
         if upload.found is None:
             raise Unreadable("unknown_dataset")
-        type = upload.dataset.type or ", ".join(upload.found.types)
-        job = self._jobs.begin(upload.dataset, tenant=upload.tenant, type=type, retire_gone=body.get("retire") is True)
+        retire_gone = body.get("retire") is True
+        job = self._jobs.begin(upload.dataset, upload.found, tenant=upload.tenant, retire_gone=retire_gone)
         return json_answer({"job": job.id}, status=202)
 
     async def jobs(self, request: Request) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -19,7 +19,7 @@ from hiroba.sdk import City, Written
 BATCH = 500
 MOST_SHOWN = 200
 MOST_GONE = 10_000
-_PAGE = 500
+_PAGE = 1000
 
 Entity = dict[str, Any]
 OnReject = Callable[[Reject], None]
@@ -88,18 +88,19 @@ async def run_import(
     on_reject: OnReject | None = None,
     on_step: OnStep | None = None,
     progress: Progress | None = None,
+    known: Survey | None = None,
 ) -> Progress:
     """Write what the file says and the city does not have yet; nothing is written of a file that is unreadable.
 
-    Each entity stands or falls alone; the journal has what was before. Raises Unreadable, or the city's error
+    `known` spares the first reading when it was done before. Each entity stands or falls alone; the journal
+    has what was before. Raises Unreadable, or the city's error
     when it cannot be written: what was written before that stays, and can be undone.
     """
     so_far = progress if progress is not None else Progress()
-    known = await survey(dataset, most_rejects=0, most_entities=0)
+    known = known or await survey(dataset, most_rejects=0, most_entities=0)
     so_far.total, so_far.types = known.rows, dict(known.types)
     writer = _Writer(city, dataset, so_far, journal, on_reject)
-    items = dataset.entities()
-    while batch := await asyncio.to_thread(_take, items, BATCH):
+    async for batch in _ahead(dataset.entities()):
         for item in batch:
             if isinstance(item, Reject):
                 writer.reject(item)
@@ -108,8 +109,19 @@ async def run_import(
         if on_step:
             on_step(so_far)
     if known.sources:
-        so_far.gone = await _gone(city, known, writer.ids)
+        so_far.gone = await _gone(city, known, writer.ids, standing=writer.standing)
     return so_far
+
+
+async def _ahead(items: Iterator[Made | Reject]) -> AsyncIterator[list[Made | Reject]]:
+    """Yield batches, the next one being read while the last one is written."""
+    reading = asyncio.create_task(asyncio.to_thread(_take, items, BATCH))
+    try:
+        while batch := await reading:
+            reading = asyncio.create_task(asyncio.to_thread(_take, items, BATCH))
+            yield batch
+    finally:
+        reading.cancel()
 
 
 @dataclass(slots=True)
@@ -120,6 +132,7 @@ class _Writer:
     journal: Journal | None
     on_reject: OnReject | None
     ids: set[str] = field(default_factory=set)
+    standing: int = 0
 
     def reject(self, reject: Reject) -> None:
         self.progress.rejected += reject.row
@@ -134,6 +147,7 @@ class _Writer:
         lines = {item.entity["id"]: item.line for item in batch}
         self.ids.update(lines)
         present = await read_many(self.city, list(lines))
+        self.standing += len(present)
         news: list[Entity] = []
         entries: list[Entry] = []
         gone: list[tuple[str, str]] = []
@@ -178,6 +192,7 @@ class _Writer:
 
     def _count(self, written: Written, lines: dict[str, int], gone: list[tuple[str, str]]) -> None:
         self.progress.written += len(written.created) + len(written.updated)
+        self.standing += len(written.created)
         for id, problem in written.refused.items():
             self.reject(Reject(lines.get(id, 0), Reason("refused", {"error": problem}), value=id))
         gone[:] = [(id, name) for id, name in gone if id not in written.refused]
@@ -189,28 +204,28 @@ async def read_many(city: City, ids: Sequence[str]) -> dict[str, Entity]:
     return {entity["id"]: entity for entity in answer.entities}
 
 
-async def _gone(city: City, known: Survey, ids: set[str]) -> list[dict[str, str]]:
-    """Return what the same data set brought earlier and this edition does not have."""
-    found: list[dict[str, str]] = []
+async def _gone(city: City, known: Survey, ids: set[str], *, standing: int) -> list[dict[str, str]]:
+    """Return what the same data set brought earlier and this edition does not have.
+
+    `standing` is how many entities of the file the city has; when it has no others of the types, none are gone.
+    """
+    present = await city.types()
+    if sum(present.get(type, 0) for type in known.types) <= standing:
+        return []
     types = ",".join(sorted(known.types))
-    for source in sorted(known.sources):
-        offset = 0
-        while True:
-            answer = await city.entities(
-                types=types,
-                q=f'source=="{source}"',
-                pick=["id", "name"],
-                limit=_PAGE,
-                offset=offset,
-                simplified=True,
-            )
-            for entity in answer.entities:
-                if entity["id"] not in ids and len(found) < MOST_GONE:
-                    found.append({"id": entity["id"], "name": str(entity.get("name", ""))})
-            offset += _PAGE
-            if len(answer.entities) < _PAGE:
-                break
-    return found
+    found: list[dict[str, str]] = []
+    offset = 0
+    while True:
+        # chosen here and not by `q`, which would look at every entity again for every page
+        answer = await city.entities(
+            types=types, pick=["id", "name", "source"], limit=_PAGE, offset=offset, simplified=True
+        )
+        for entity in answer.entities:
+            if entity.get("source") in known.sources and entity["id"] not in ids and len(found) < MOST_GONE:
+                found.append({"id": entity["id"], "name": str(entity.get("name", ""))})
+        offset += _PAGE
+        if len(answer.entities) < _PAGE:
+            return found
 
 
 def _ours(dataset: Dataset) -> bool:

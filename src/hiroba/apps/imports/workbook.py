@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,45 +20,47 @@ MOST_ROWS = 1_048_576
 
 def sheet_names(path: Path) -> list[str]:
     """Return the names of the sheets that hold anything; raises Unreadable for a broken workbook."""
-    book = _open(path)
-    try:
+    with _opened(path) as book:
         return [
             sheet.title
             for sheet in book.worksheets
             if sheet.sheet_state == "visible" and any(_records(sheet, limit=LOOK_AHEAD))
         ]
-    finally:
-        book.close()
 
 
 def read_sheet(path: Path, sheet: str, *, name: str = "") -> Table:
     """Return the table on a sheet; line numbers are those of the sheet."""
-    book = _open(path)
-    try:
+    with _opened(path) as book:
         first = list(_records(book[sheet], limit=LOOK_AHEAD))
-    finally:
-        book.close()
     header = find_header([cells for _, cells in first])
 
     def rows() -> Iterator[Row | Reject]:
         width = len(header.columns)
-        book = _open(path)
-        try:
+        with _opened(path) as book:
             for line, cells in islice(_records(book[sheet]), header.records, None):
                 if header.columns[0] == "#property" and cells and cells[0].startswith("#"):
                     continue
                 yield Row(line, cells[:width] + [""] * (width - len(cells)))
-        finally:
-            book.close()
 
     return Table(header.columns, rows, header.units, name)
 
 
-def _open(path: Path) -> Any:
-    try:
-        return openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError, TypeError) as error:
-        raise Unreadable("broken_workbook", error=error) from error
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a workbook for one reading; whatever breaks in it is an Unreadable."""
+    with path.open("rb") as file:
+        book = None
+        try:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            yield book
+        except Unreadable:
+            raise
+        except Exception as error:
+            # a broken workbook breaks the parser in a hundred places, each with an exception of its own
+            raise Unreadable("broken_workbook", error=error) from error
+        finally:
+            if book is not None:
+                book.close()
 
 
 def _records(sheet: Any, *, limit: int = MOST_ROWS) -> Iterator[tuple[int, list[str]]]:
