@@ -52,6 +52,7 @@ class Desk:
         self._index = SubscriptionIndex()
         self._outboxes: dict[str, Outbox] = {}
         self._kept: dict[str, dict[str, object]] = {}
+        self._active: set[str] = set()
         self._periodic: dict[str, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._position = 0
@@ -114,6 +115,7 @@ class Desk:
             self._kept[id] = score.record()
             self._board.keep(self._store.name, id, score)
             box = self._outboxes[id] = Outbox(entry, score, self._means)
+            self._active.add(id)
         if entry.interval:
             self._periodic[id] = asyncio.create_task(self._repeat(entry, box), name=f"periodic {id}")
 
@@ -151,6 +153,7 @@ class Desk:
             box = self._outboxes.get(id)
             if box is not None:
                 box.offer(changes)
+                self._active.add(id)
 
     async def _more(self, entry: Entry, after: int, limit: int) -> tuple[list[Change], int | None]:
         """Return what a subscription missed in the next part of the log, and where to go on."""
@@ -201,6 +204,7 @@ class Desk:
                 told.update(entity["id"] for entity in entities)
                 if entities:
                     await box.attempt(entities)
+                    self._active.add(entry.id)
                 offset += len(page.rows)
                 more = page.more and bool(page.rows)
 
@@ -220,11 +224,17 @@ class Desk:
         """Keep the scores that changed, then the place in the log, never one beyond what the scores tell."""
         position = self._position
         writes: list[tuple[str, dict[str, object]]] = []
-        for id, box in self._outboxes.items():
+        for id in list(self._active):
+            box = self._outboxes.get(id)
+            if box is None:
+                self._active.discard(id)
+                continue
             box.tally.resume = box.resume_at()
             record = box.tally.record()
             if record != self._kept.get(id):
                 writes.append((id, record))
+            elif not box.busy:
+                self._active.discard(id)
         for start in range(0, len(writes), FLUSH_AT_ONCE):
             part = writes[start : start + FLUSH_AT_ONCE]
             await asyncio.gather(*(self._keep_tally(id, record) for id, record in part))

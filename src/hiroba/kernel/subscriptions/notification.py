@@ -15,6 +15,7 @@ from hiroba.kernel.model.ids import new_urn
 from hiroba.kernel.model.instants import format_instant
 from hiroba.kernel.store.port import AttributeChange, Change
 from hiroba.kernel.subscriptions.entry import Endpoint, Entry
+from hiroba.kernel.subscriptions.index import concerns
 
 NULL: Final = "urn:ngsi-ld:null"
 CONTEXT_REL: Final = "http://www.w3.org/ns/json-ld#context"
@@ -61,6 +62,9 @@ def render(entry: Entry, data: Sequence[Change | Entity], context: Context, *, a
     linked = entry.endpoint.accept == "application/json" or (geojson and prefer == "body=json")
     if not linked:
         body["@context"] = [entry.context, CORE_URL] if entry.context != CORE_URL else CORE_URL
+        if not geojson:
+            # each entity can be taken out and read alone (5.2.4)
+            body["data"] = [{**one, "@context": entry.context} for one in body["data"]]
     return Notification(id, entry.id, entry.endpoint, _headers(entry, linked=linked), orjson.dumps(body))
 
 
@@ -112,6 +116,9 @@ def _put_null(body: dict[str, Any], name: str, null: Any) -> None:
     present = body.get(name)
     if present is None:
         body[name] = null
+    elif isinstance(null, dict) and "dataset" in null:
+        others = present["dataset"] if isinstance(present, dict) and "dataset" in present else {"@none": present}
+        body[name] = {"dataset": {**others, **null["dataset"]}}
     elif isinstance(present, list) and present and all(isinstance(one, dict) for one in present):
         present.append(null)
     elif isinstance(present, dict) and "type" in present:
@@ -119,10 +126,15 @@ def _put_null(body: dict[str, Any], name: str, null: Any) -> None:
 
 
 def _null(entry: Entry, change: AttributeChange, at: int, context: Context) -> Any:
-    """Return what says that an instance was deleted: the plain null unless more has to be said (5.8.6)."""
+    """Return what says that an instance was deleted (4.5.0, 5.5.4 and 5.8.6).
+
+    That is NGSI-LD Null in the place of its value, and alone where the representation leaves out the type.
+    """
     before = change.before or {"type": "Property"}
     view = entry.view
-    if view.format == "simplified" or not (change.dataset or view.sys_attrs or entry.show_changes):
+    if view.format == "simplified":
+        return {"dataset": {change.dataset: NULL}} if change.dataset else NULL
+    if view.format == "concise" and not (change.dataset or view.sys_attrs or entry.show_changes):
         return NULL
     kind = before["type"]
     null: dict[str, Any] = {"type": kind, VALUE_MEMBERS[kind]: _null_value(kind)}
@@ -149,14 +161,17 @@ def _previous(before: Instance, compacted: Any) -> dict[str, Any]:
 
 
 def _gone(entry: Entry, change: Change, context: Context) -> dict[str, Any]:
-    """Return what is told of a deleted entity: who it was and when it went, more only on demand."""
+    """Return what is told of a deleted entity: who it was and when it went, more only on demand.
+
+    Who watches attributes alone hears of those that went with it.
+    """
     entity = change.entity
     bare = {name: value for name, value in entity.items() if name in ("id", "type", "createdAt", "modifiedAt")}
     view = View(sys_attrs=entry.view.sys_attrs)
     body = compact_entity({**bare, "attrs": {}}, context, view)
     body["deletedAt"] = format_instant(change.at)
-    if entry.show_changes:
-        for one in change.changes:
+    for one in change.changes:
+        if entry.show_changes or (not entry.on_deleted and concerns(entry, one)):
             if shown(entry.view, one):
                 _put_null(body, context.compact_name(one.attribute), _null(entry, one, change.at, context))
     return body

@@ -16,6 +16,7 @@ from hiroba.kernel.broker import decisions, entities, subscriptions
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.broker.contexts import Contexts
 from hiroba.kernel.model.context import CORE
+from hiroba.kernel.model.errors import StoreUnavailable
 from hiroba.kernel.model.expand import expand_entity, expand_fragment
 from hiroba.kernel.store.port import Mutation
 from hiroba.kernel.store.sqlite import SqliteStore
@@ -85,6 +86,10 @@ class Town:
     async def set(self, id: str, **values: Any) -> None:
         await entities.merge_entity(self.broker, "", id, expand_fragment(values, CORE, allow_null=True))
 
+    async def sent(self, id: str, count: int) -> None:
+        """Wait until so many notifications were sent, failed ones included."""
+        await until(lambda: (tally := self.broker.subscriptions.tally("", id)) is not None and tally.sent >= count)
+
     async def status(self, id: str, tenant: str = "") -> dict[str, Any]:
         found = await subscriptions.retrieve_subscription(self.broker, tenant, id, CORE)
         told: dict[str, Any] = found["notification"]
@@ -128,6 +133,7 @@ async def test_every_change_arrives_in_order(receiver: Receiver) -> None:
         await settle()
         assert receiver.values() == list(range(30))
         assert {body["subscriptionId"] for body in receiver.got} == {id}
+        await city.sent(id, len(receiver.got))
         told = await city.status(id)
         assert told["status"] == "ok"
         assert told["timesSent"] == len(receiver.got)
@@ -196,6 +202,7 @@ async def test_a_refusing_endpoint_is_tried_again_and_nothing_overtakes(receiver
         await until(lambda: len(receiver.values()) >= 2)
         await settle()
         assert receiver.values() == [0, 1]
+        await city.sent(id, 5)
         told = await city.status(id)
         assert (told["status"], told["timesFailed"]) == ("ok", 3)
         assert told["lastFailure"] <= told["lastSuccess"]
@@ -209,6 +216,8 @@ async def test_an_endpoint_that_says_no_is_not_asked_again(receiver: Receiver) -
         await until(lambda: receiver.answers["/hook"] == [])
         await settle()
         assert receiver.got == []
+        await city.sent(id, 1)
+        await settle()
         assert (await city.status(id))["timesSent"] == 1
         await city.set("urn:g:1", level=1)
         await until(lambda: bool(receiver.got))
@@ -296,7 +305,7 @@ async def test_changes_made_while_nobody_delivers_are_delivered_later(receiver: 
 
 async def test_throttling_holds_back_and_then_tells_the_last_state(receiver: Receiver) -> None:
     async with town() as city:
-        await city.subscribe(receiver.url, throttling=0.4)
+        await city.subscribe(receiver.url, throttling=1.5)
         await city.create("urn:g:1", level=0)
         await until(lambda: bool(receiver.got))
         for level in range(1, 6):
@@ -449,3 +458,41 @@ async def test_other_schemes_have_their_own_deliverer(receiver: Receiver) -> Non
         await notifier.stop()
     assert b'"level":1' in got[0]
     assert got[-1] == b"closed"
+
+
+async def test_scores_outlive_a_restart(receiver: Receiver, tmp_path: Path) -> None:
+    async with town(tmp_path) as city:
+        id = await city.subscribe(receiver.url)
+        await city.create("urn:g:1", level=0)
+        await city.sent(id, 1)
+        desk = city.notifier._desks[""]
+        await until(lambda: not desk._active)  # nothing is looked at again and again
+        told = await city.status(id)
+    async with town(tmp_path) as city:
+        assert await city.status(id) == told
+        await city.set("urn:g:1", level=1)
+        await city.sent(id, 2)
+        assert (await city.status(id))["timesSent"] == 2
+
+
+async def test_scores_that_could_not_be_kept_are_kept_later(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with town(tmp_path) as city:
+        id = await city.subscribe(receiver.url)
+        store = await city.broker.store.tenant("")
+        keep, refused = store.keep_record, []
+
+        async def full(kind: str, *given: Any) -> None:
+            if kind == "subscriptionTally" and len(refused) < 3:
+                refused.append(kind)
+                raise StoreUnavailable("The disk is full.")
+            await keep(kind, *given)
+
+        monkeypatch.setattr(store, "keep_record", full)
+        await city.create("urn:g:1", level=0)
+        await until(lambda: len(refused) == 3)
+        await until(lambda: not city.notifier._desks[""]._active)
+        record = await store.record("subscriptionTally", id)
+        assert record is not None
+        assert record["sent"] == 1
