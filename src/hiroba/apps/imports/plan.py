@@ -101,12 +101,15 @@ def make_plan(
     used = mapping or base()
     plan = Plan(used, type or used.type, used.id if mapping else f"table-{_stem(table.name)}", placed=table.placed)
     plan.origin = _locality(table, rows, used)
+    # beside a municipality's code, the older standard's NO is its id; anywhere else it counts the rows
+    coded = [known for header in table.columns if (known := used.field_for(header)) and known.kind == "area"]
+    numbered = bool(coded) and "id" in used.fields
     taken: set[str] = set()
     for index, header in enumerate(table.columns):
         if idle(header):
             continue
         if row_number(header) and header not in (choice or {}):
-            if not _official(index, rows):
+            if "id" in taken or not (_official(index, rows) or (plain(header) == "no" and numbered)):
                 continue
             found = Field("id", (header,), "code")
         elif choice is not None and header in choice:

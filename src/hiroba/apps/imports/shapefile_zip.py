@@ -65,17 +65,17 @@ def read_layer(path: Path, layer: str, *, name: str = "") -> Table:
 def _reader(parts: dict[str, bytes]) -> tuple[shapefile.Reader, str]:
     named = parts.get("cpg", b"").decode("ascii", "ignore").strip().lower()
     named = {"932": "cp932", "sjis": "cp932", "shift_jis": "cp932", "65001": "utf-8", "utf8": "utf-8"}.get(named, named)
+    problem: Exception = LookupError("no encoding")
     for encoding in [named] if named else ["utf-8", "cp932"]:
         try:
             reader = _open(parts, encoding)
             for _ in reader.iterRecords():
                 pass
-        except (UnicodeDecodeError, LookupError):
+        except (*_BROKEN, LookupError) as error:
+            problem = error
             continue
-        except _BROKEN as error:
-            raise Unreadable("broken_shape", error=error) from error
         return reader, encoding
-    raise Unreadable("unknown_encoding")
+    raise Unreadable("broken_shape", error=problem) from problem
 
 
 def _open(parts: dict[str, bytes], encoding: str) -> shapefile.Reader:
