@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -23,6 +24,7 @@ from hiroba.kernel.model.errors import HirobaError
 LOG = logging.getLogger("hiroba")
 OnReady = Callable[[str], Coroutine[Any, Any, None]]
 _GRACE_SECONDS = 3
+_GARBAGE = (100_000, 50, 100)
 
 
 class ServeError(Exception):
@@ -84,9 +86,20 @@ async def _serve(settings: Settings, on_ready: OnReady | None) -> None:
                     return
             except (HirobaError, GuestError, OSError) as error:
                 raise ServeError(_line(error)) from error
+            _collect_rarely()
             await _answer(house, listening, ended, on_ready)
         finally:
             await house.stop()
+
+
+def _collect_rarely() -> None:
+    """Look for cycles less often, and never again through what is there after the start.
+
+    A write makes hundreds of containers and hardly ever a cycle: the default looks through them every 700.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
 
 
 async def _unless(ended: asyncio.Event, work: Awaitable[None]) -> bool:
