@@ -208,6 +208,11 @@ def test_query_needs_a_time_and_a_choice(city: Running) -> None:
     assert "wide" in query(city, SINCE, 400)["detail"]
 
 
+@pytest.mark.parametrize(("order", "status"), [("id", 400), ("waterLevel&local=true", 400), ("id&local=true", 422)])
+def test_order_is_refused_rather_than_ignored(city: Running, order: str, status: int) -> None:
+    assert "orderBy" in query(city, f"type=RiverGauge&{SINCE}&orderBy={order}", status)["detail"]
+
+
 def test_query_by_document(city: Running) -> None:
     body = {
         "type": "Query",

@@ -24,7 +24,7 @@ from hiroba.kernel.broker.temporal_aggregates import parse_methods
 from hiroba.kernel.broker.temporal_periods import parse_duration
 from hiroba.kernel.broker.temporal_shapes import Shape
 from hiroba.kernel.model.context import Context
-from hiroba.kernel.model.errors import BadRequestData
+from hiroba.kernel.model.errors import BadRequestData, OperationNotSupported
 from hiroba.kernel.model.instants import format_instant
 from hiroba.kernel.query.temporal import parse_temporal
 from hiroba.kernel.query.tree import TemporalQuery
@@ -81,8 +81,10 @@ async def _answer(
     kind = media_type(request)
     query = request.query
     entity = queries.entity_query(broker, query, context)
-    if entity.order and any(one.path.attr != "id" for one in entity.order):
-        raise BadRequestData("orderBy names more than id; histories can only be ordered by id.")
+    if entity.order:
+        if any(one.path.attr != "id" for one in entity.order) or not queries.is_local(query):
+            raise BadRequestData("orderBy: histories can only be ordered by id, and only with local=true.")
+        raise OperationNotSupported("orderBy: histories come in the order in which their entities were created.")
     if body is not None:
         entity = queries.selected(entity, queries.selectors_of(body, context))
     time, last_n = time_of(query), queries.positive(query, "lastN")
