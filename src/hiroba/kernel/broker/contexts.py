@@ -226,7 +226,7 @@ class Contexts:
         return await asyncio.shield(task)
 
     async def _download(self, url: str) -> dict[str, Any]:
-        """Return a remote context; raises LdContextNotAvailable when there is no answer, BadRequestData for a bad one."""
+        """Return a remote context; raises LdContextNotAvailable without an answer, BadRequestData for a bad one."""
         try:
             text = await self._read(url)
         except TimeoutError as error:

@@ -33,7 +33,6 @@ TRIGGERS: Final = (
 FORMATS: Final = ("normalized", "concise", "simplified", "keyValues")
 ACCEPTS: Final = ("application/json", "application/ld+json", "application/geo+json")
 ENTITY_MEMBERS: Final = ("id", "type", "scope")
-READ_ONLY: Final = ("status", "createdAt", "modifiedAt", "@context")
 NOTIFICATION_READ_ONLY: Final = (
     "status",
     "timesSent",
@@ -79,8 +78,8 @@ def _together(body: Body) -> None:
 
 
 def without_read_only(body: Body) -> Body:
-    """Return a copy of a document without the members that only the broker writes."""
-    clean = {name: value for name, value in body.items() if name not in READ_ONLY}
+    """Return a copy of a document without the members that only the broker writes, or that mean nothing."""
+    clean = {name: value for name, value in body.items() if name in MEMBERS or name in ("type", "notification")}
     notification = clean.get("notification")
     if isinstance(notification, dict):
         clean["notification"] = {
@@ -314,7 +313,7 @@ MEMBERS: Final[dict[str, Check]] = {
     "geoQ": _geo,
     "scopeQ": _parsed(lambda text, expand: parse_scope(text)),
     "temporalQ": _temporal,
-    "csf": _text,
+    "csf": _parsed(parse_q),
     "datasetId": _datasets,
     "description": _text,
     "expandValues": _text,

@@ -186,13 +186,11 @@ async def _notification_context(broker: Broker, body: Body, context: Context) ->
 
 
 def _patched(body: Body, patch: Body) -> Body:
-    """Return a document with a patch's members; a notification without endpoint keeps its own (5.5.8)."""
+    """Return a document with a patch's members, each taking the place of the one there (5.5.8)."""
     result = dict(body)
     for name, value in patch.items():
         if value is None or value == NULL:
             result.pop(name, None)
-        elif name == "notification" and isinstance(value, dict):
-            result[name] = {"endpoint": body["notification"]["endpoint"], **value}
         else:
             result[name] = value
     return result
@@ -235,7 +233,6 @@ def _document(record: Body, tally: Tally | None, context: Context, *, sys_attrs:
     if tally is not None:
         notification |= tally.members()
     body["notification"] = notification
-    body.setdefault("isActive", True)
     body["status"] = _status(body, now())
     body["jsonldContext"] = record["context"]
     if sys_attrs:

@@ -171,9 +171,8 @@ def _gone(entry: Entry, change: Change, context: Context) -> dict[str, Any]:
     body = compact_entity({**bare, "attrs": {}}, context, view)
     body["deletedAt"] = format_instant(change.at)
     for one in change.changes:
-        if entry.show_changes or (not entry.on_deleted and concerns(entry, one)):
-            if shown(entry.view, one):
-                _put_null(body, context.compact_name(one.attribute), _null(entry, one, change.at, context))
+        if (entry.show_changes or (not entry.on_deleted and concerns(entry, one))) and shown(entry.view, one):
+            _put_null(body, context.compact_name(one.attribute), _null(entry, one, change.at, context))
     return body
 
 

@@ -162,7 +162,6 @@ async def test_document_comes_back_as_it_was_with_what_the_broker_adds(broker: B
     found = await subscriptions.retrieve_subscription(broker, "", id, CORE)
     expected = {
         **body,
-        "isActive": True,
         "status": "active",
         "jsonldContext": CORE_URL,
         "notification": {
@@ -212,7 +211,7 @@ PATCHES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"isActive": False}, {"isActive": False, "status": "paused"}),
     ({"watchedAttributes": ["a", "b"]}, {"watchedAttributes": ["a", "b"]}),
     (
-        {"notification": {"format": "concise"}},
+        {"notification": {"format": "concise", "endpoint": ENDPOINT}},
         {"notification": {"format": "concise", "endpoint": {"accept": "application/json", **ENDPOINT}}},
     ),
 ]
@@ -233,6 +232,7 @@ async def test_update_replaces_members(broker: Broker, patch: dict[str, Any], ex
     [
         {"id": "urn:ngsi-ld:Subscription:other"},
         {"type": "Other"},
+        {"notification": {"format": "concise"}},
         {"q": "temp>"},
         {"expiresAt": "2001-01-01T00:00:00Z"},
         {"timeInterval": 5},

@@ -92,8 +92,8 @@ class Naive:
             asked |= {"attributeCreated", "attributeUpdated", "attributeDeleted"}
         watched = self.body.get("watchedAttributes", NAMES)
         has = any(f"urn:{name}" in change.entity["attrs"] for name in watched) or "watchedAttributes" not in self.body
-        if change.op == "deleted":
-            return "entityDeleted" in asked and has
+        if change.op == "deleted" and "entityDeleted" in asked and has:
+            return True
         if change.op == "created" and "entityCreated" in asked and has:
             return True
         return any(

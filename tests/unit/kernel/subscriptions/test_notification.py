@@ -49,13 +49,14 @@ def changed(
 
 
 def send(change: Any, *, endpoint: dict[str, Any] | None = None, tenant: str = "", **members: Any) -> Notification:
-    top = {name: members.pop(name) for name in ("notificationTrigger", "lang", "datasetId") if name in members}
+    own = ("notificationTrigger", "watchedAttributes", "lang", "datasetId")
+    top = {name: members.pop(name) for name in own if name in members}
     notification = {"endpoint": {"uri": "http://localhost/", **(endpoint or {})}, **members}
     body = {"id": "urn:s:1", "type": "Subscription", "notification": notification, **top}
     names = {one: named(one) for one in ("level", "river", "label", "location")}
     record = {
         "body": body,
-        "terms": {"notification": names},
+        "terms": {"notification": names, "watchedAttributes": names},
         "context": CORE_URL,
         "since": 0,
         "createdAt": "2026-01-01T00:00:00Z",
@@ -149,8 +150,32 @@ DELETING: dict[str, Any] = {"notificationTrigger": ["attributeDeleted"]}
 
 
 def test_deleted_attribute_is_null() -> None:
-    for form in ("normalized", "concise", "simplified"):
-        assert told(changed({"level": "deleted"}), format=form, **DELETING)["level"] == "urn:ngsi-ld:null"
+    null = "urn:ngsi-ld:null"
+    for form, expected in (
+        ("normalized", {"type": "Property", "value": null}),
+        ("concise", null),
+        ("simplified", null),
+    ):
+        assert told(changed({"level": "deleted"}), format=form, **DELETING)["level"] == expected
+
+
+def test_deleted_instance_in_simplified_form() -> None:
+    old = {"type": "Property", "value": 2.5, "datasetId": "urn:d:2"}
+    shown = told(changed({"level": "deleted"}, before={"level": old}), format="simplified", **DELETING)["level"]
+    assert shown == {"dataset": {"@none": 1.5, "urn:d:2": "urn:ngsi-ld:null"}}
+
+
+def test_who_watches_an_attribute_hears_that_it_went_with_its_entity() -> None:
+    gone = changed({"level": "deleted", "river": "deleted"}, op="deleted")
+    shown = told(gone, watchedAttributes=["level"], **DELETING)
+    assert shown["level"] == {"type": "Property", "value": "urn:ngsi-ld:null"}
+    assert set(shown) == {"id", "type", "deletedAt", "level"}
+
+
+def test_each_entity_of_a_linked_data_notification_can_be_read_alone() -> None:
+    endpoint = {"uri": "http://localhost/notify", "accept": "application/ld+json"}
+    body = json.loads(send(changed(), endpoint=endpoint).body)
+    assert [one["@context"] for one in body["data"]] == [body["@context"]]
 
 
 def test_deleted_attribute_is_left_out_for_those_who_do_not_watch_deletions() -> None:
