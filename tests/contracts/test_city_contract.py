@@ -89,9 +89,11 @@ async def test_errors_have_the_same_names(city: City) -> None:
     assert bad.value.status == 400
     with pytest.raises(errors.ResourceNotFound):
         await city.delete_attribute(ID + "1", "nothing")
-    with pytest.raises(errors.LdContextNotAvailable):
-        await city.write([gauge(2)], context="http://127.0.0.1:9/nowhere.jsonld")
+    unnamed = await city.write([gauge(2)], context="http://127.0.0.1:9/nowhere.jsonld")
+    assert unnamed.refused[ID + "2"].startswith("@context not available: ")
     assert await city.entity(ID + "2") is None
+    with pytest.raises(errors.LdContextNotAvailable):
+        await city.entities(types="T", context="http://127.0.0.1:9/nowhere.jsonld")
 
 
 async def test_modes(city: City) -> None:
@@ -198,3 +200,18 @@ async def test_changes(city: City) -> None:
         await follow(after=first)
         assert [one.op for one in seen] == ["created", "updated", "deleted", "created"]
         assert seen[0].id == "urn:o:1"
+
+
+async def test_what_is_passed_over_is_told_of(city: City) -> None:
+    await city.write([gauge(1)])
+    await city.write([{"id": f"urn:o:{n}", "type": "Other"} for n in range(3)])
+    last = await city.last_seq()
+    seen: list[tuple[str, int]] = []
+    async with asyncio.timeout(60):
+        async for change in city.changes(after=0, types=["RiverGauge"], passed=True):
+            seen.append((change.op, change.seq))
+            if change.seq == last:
+                break
+    told = [one for one in seen if one[0] != "passed"]
+    assert [op for op, _ in told] == ["created"]
+    assert seen[-1] == ("passed", last)

@@ -127,9 +127,11 @@ class BoundedCity:
         """Group the locations in a box by a grid of cells (degrees)."""
         return await self._city.cells(types, box=box, size=size, attrs=attrs)
 
-    def changes(self, *, after: int | None = None, types: Sequence[str] | None = None) -> AsyncIterator[Changed]:
+    def changes(
+        self, *, after: int | None = None, types: Sequence[str] | None = None, passed: bool = False
+    ) -> AsyncIterator[Changed]:
         """Yield changes as they are committed, for ever."""
-        return self._city.changes(after=after, types=types)
+        return self._city.changes(after=after, types=types, passed=passed)
 
     async def last_seq(self) -> int:
         """Return the newest change's `seq`."""

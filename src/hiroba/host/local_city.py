@@ -15,7 +15,13 @@ from hiroba.kernel.broker.temporal_shapes import Shape
 from hiroba.kernel.model.compact import View, compact_entity, compact_instance
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import LOCATION
-from hiroba.kernel.model.errors import BadRequestData, HirobaError, NonexistentTenant, ResourceNotFound
+from hiroba.kernel.model.errors import (
+    BadRequestData,
+    HirobaError,
+    LdContextNotAvailable,
+    NonexistentTenant,
+    ResourceNotFound,
+)
 from hiroba.kernel.model.expand import expand_entity, expand_fragment
 from hiroba.kernel.model.instants import format_instant
 from hiroba.kernel.query import parse_geo, parse_order, parse_q, parse_scope, parse_temporal, parse_types
@@ -117,8 +123,8 @@ class LocalCity:
                     await asyncio.sleep(0)
                 try:
                     good.append(await self._expanded_payload(payload, context, whole=whole, merging=mode == "merge"))
-                except BadRequestData as error:
-                    refused[str(payload.get("id"))] = error.detail
+                except (BadRequestData, LdContextNotAvailable) as error:
+                    refused[str(payload.get("id"))] = f"{error.title}: {error.detail}"
             result = await self._carry_out(mode, good)
             refused.update((id, f"{error.title}: {error.detail}") for id, error in result.errors)
             return Written(result.created, [id for id in result.updated if id not in refused], refused)
@@ -177,7 +183,9 @@ class LocalCity:
                 Cell(one.lon, one.lat, one.count, found.get(one.ref) if one.count == 1 else None) for one in clusters
             ]
 
-    async def changes(self, *, after: int | None = None, types: Sequence[str] | None = None) -> AsyncIterator[Changed]:
+    async def changes(
+        self, *, after: int | None = None, types: Sequence[str] | None = None, passed: bool = False
+    ) -> AsyncIterator[Changed]:
         """Yield changes as they are committed, for ever; from after a `seq`, or from now."""
         with _as_the_sdk_says():
             resolved = await self._broker.contexts.resolve(None)
@@ -185,9 +193,13 @@ class LocalCity:
             store, position = await self._begin(after)
             async with ChangeFeed(store, position) as feed:
                 while True:
+                    told = position
                     for change in await feed.next_batch():
                         if (wanted is None or not wanted.isdisjoint(change.types)) and _counts(change):
                             yield _changed(change, resolved)
+                            told = change.seq
+                    if passed and told < feed.position:
+                        yield Changed(feed.position, "", "passed", "", (), {})
 
     async def last_seq(self) -> int:
         """Return the newest change's `seq`."""

@@ -144,8 +144,14 @@ class City(Protocol):
     ) -> list[Cell]:
         """Group the locations in a box (west, south, east, north) by a grid of cells (degrees)."""
 
-    def changes(self, *, after: int | None = None, types: Sequence[str] | None = None) -> AsyncIterator[Changed]:
-        """Yield changes as they are committed, for ever; from after a `seq`, or from now."""
+    def changes(
+        self, *, after: int | None = None, types: Sequence[str] | None = None, passed: bool = False
+    ) -> AsyncIterator[Changed]:
+        """Yield changes as they are committed, for ever; from after a `seq`, or from now.
+
+        With `passed`, what did not match is told of now and then by a change whose `op` is `passed` and which has only
+        a `seq`, so that a reader who keeps its place need not look at the same changes again.
+        """
 
     async def last_seq(self) -> int:
         """Return the newest change's `seq`."""

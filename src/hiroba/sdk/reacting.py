@@ -84,8 +84,9 @@ class Reader:
         pause, complaint = Backoff(), LogOnce(self.log, f"changes of {tenant or 'the default tenant'}")
         while True:
             try:
-                async for change in city.changes(after=done, types=self.types):
-                    await self._handle(change, city)
+                async for change in city.changes(after=done, types=self.types, passed=True):
+                    if change.op != "passed":
+                        await self._handle(change, city)
                     done = change.seq
                     pause.reset()
                     complaint.fine()

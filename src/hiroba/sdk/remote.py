@@ -229,7 +229,9 @@ class RemoteCity:
                 return grid.cells()
             offset += _PAGE
 
-    async def changes(self, *, after: int | None = None, types: Sequence[str] | None = None) -> AsyncIterator[Changed]:
+    async def changes(
+        self, *, after: int | None = None, types: Sequence[str] | None = None, passed: bool = False
+    ) -> AsyncIterator[Changed]:
         """Yield changes as they are committed, for ever; from after a `seq`, or from now.
 
         A connection that breaks is made again, and what was missed is told.
@@ -243,6 +245,8 @@ class RemoteCity:
                         LOG.warning("%s: its change log no longer reaches back; changes were missed", self.url)
                     if event.name == "change":
                         yield _changed(event.data)
+                    elif passed and after is not None:
+                        yield Changed(after, "", "passed", "", (), {})
                     pause.reset()
             except errors.NonexistentTenant:
                 # it comes with its first write; all of it is new then

@@ -49,13 +49,17 @@ class RecordingCity:
         self.log.append(Changed(len(self.log) + 1, "2026-04-01T00:00:00.000Z", "updated", id, (kind,), {}))
         self.news.set()
 
-    async def changes(self, *, after: int | None = None, types: Sequence[str] | None = None) -> AsyncIterator[Changed]:
+    async def changes(
+        self, *, after: int | None = None, types: Sequence[str] | None = None, passed: bool = False
+    ) -> AsyncIterator[Changed]:
         at = len(self.log) if after is None else after
         while True:
             while at < len(self.log):
                 at += 1
                 if types is None or set(types) & set(self.log[at - 1].types):
                     yield self.log[at - 1]
+                elif passed:
+                    yield Changed(at, "", "passed", "", (), {})
             self.news.clear()
             await self.news.wait()
 

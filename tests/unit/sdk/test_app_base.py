@@ -100,6 +100,16 @@ async def test_a_tenant_that_comes_later_is_followed_from_its_birth(host: Any, t
     assert seen == [("南", "urn:2")]
 
 
+async def test_its_place_moves_on_with_changes_that_do_not_concern_it(host: Any, tmp_path: Path) -> None:
+    app, seen = recording(host, tmp_path, types=["T"])
+    async with running(app):
+        await until(lambda: app.readers[0].ready)
+        for _ in range(5):
+            host.of("").happen("other", "U")
+    assert host.cursors["", "app:try:note"] == 5
+    assert (seen, app.readers[0].handled) == ([], 0)
+
+
 async def test_only_the_tenant_asked_for(host: Any, tmp_path: Path) -> None:
     host.of("a").happen("urn:a")
     host.of("b").happen("urn:b")
