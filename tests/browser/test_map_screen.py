@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import math
 import re
@@ -13,10 +14,16 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
+from hiroba.console import GSI_TILES
+
 pytestmark = pytest.mark.browser
 
 GAUGE = "urn:ngsi-ld:RiverGauge:browser-1"
 LON, LAT = 134.0466, 34.3428
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+OPEN = {"access-control-allow-origin": "*"}
 
 
 def gauge(level: float = 1.25, *, lon: float = LON) -> dict[str, Any]:
@@ -255,3 +262,25 @@ def test_what_is_not_there_is_told_in_the_users_language_with_a_remedy(
     alert = page.locator(".card").get_by_role("alert")
     expect(alert).to_contain_text("見つかりません")
     expect(alert).to_contain_text("削除されたか、別のテナントにあるかもしれません")
+
+
+def test_the_background_map_is_shown_with_its_source_when_it_can_be_reached(
+    server: Any, open_page: Any, tenant: str
+) -> None:
+    write(server, tenant, gauge(), shelter(1, "番町公園"))
+    page = open_page(server.url, tenant=tenant)
+    background = page.get_by_label("背景地図")
+    expect(background).to_have_value("none")
+    expect(page.get_by_text("背景地図に接続できない")).to_have_count(0)
+    background.select_option(label="標準地図")
+    expect(page.get_by_text("背景地図に接続できない")).to_be_visible()
+    page.context.unroute_all()
+    page.context.route(
+        f"{GSI_TILES}/**", lambda route: route.fulfill(body=PIXEL, content_type="image/png", headers=OPEN)
+    )
+    with page.expect_request(f"{GSI_TILES}/xyz/seamlessphoto/**"):
+        background.select_option(label="写真")
+    expect(page.get_by_role("link", name="国土地理院")).to_be_visible()
+    expect(background).to_have_value("photo")
+    background.select_option(label="背景なし")
+    expect(page.get_by_role("link", name="国土地理院")).to_have_count(0)

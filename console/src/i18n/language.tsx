@@ -52,7 +52,6 @@ export function LanguageProvider({ children }: { children: ReactNode }) {
   );
   useEffect(() => {
     document.documentElement.lang = language;
-    document.title = fill(language, 'app.title');
   }, [language]);
   const words = useMemo<Words>(
     () => ({

@@ -94,7 +94,7 @@ function Types({ found }: { found: Found }) {
   const { t, title, language } = useWords();
   const vocabulary = useVocabulary();
   const types = Object.entries(found.types);
-  if (types.length === 0) return null;
+  if (types.length === 0 || found.columns.length > 0) return null;
   return (
     <div>
       <dt>{t('import.type')}</dt>
@@ -137,8 +137,8 @@ function Entities({ found }: { found: Found }) {
   const names = [...new Set(found.entities.flatMap((entity) => Object.keys(entity)))].filter((name) => name !== 'id' && name !== 'type');
   const titleOf = (name: string) => title(vocabulary.attributeTitle(found.type ?? '', name), name);
   return (
-    <section aria-labelledby="import-preview">
-      <h2 id="import-preview">{heading}</h2>
+    <section>
+      <h2>{heading}</h2>
       {found.key.length > 0 && (
         <p className="quiet">
           {t('import.key')}: {found.key.map((name) => found.attributes.find((one) => one.name === name)).map((one, index) =>

@@ -7,8 +7,8 @@ export function Rejects({ rejects, count }: { rejects: readonly Rejected[]; coun
   const heading = t('import.rejects', { n: count });
   if (rejects.length === 0) return <p className="quiet">{t('import.rejectsNone')}</p>;
   return (
-    <section aria-labelledby="import-rejects">
-      <h2 id="import-rejects">{heading}</h2>
+    <section>
+      <h2>{heading}</h2>
       <div className="table-box" tabIndex={0} role="region" aria-label={heading}>
         <table className="table table--dense">
           <thead>

@@ -87,7 +87,8 @@ function Figures({ job }: { job: Job }) {
   const progress = { read: number(language, job.read), total: number(language, job.total) };
   return (
     <section className={`outcome outcome--${job.state}`} aria-labelledby="import-outcome">
-      <h2 id="import-outcome" role="status">{t(headings[job.state])}</h2>
+      <h2 id="import-outcome">{t(headings[job.state])}</h2>
+      <p className="visually-hidden" role="status">{t(headings[job.state])}</p>
       <p>{job.file}</p>
       {job.error && <p className="field__mistake">{job.error}</p>}
       {job.state === 'running' && (
