@@ -245,19 +245,24 @@ class _Import:
 
     def _show(self, outcomes: list[Outcome]) -> None:
         self._console.print(summary_table(outcomes))
+        for outcome in outcomes:
+            if outcome.failure:
+                self._say(f"{outcome.label}: {outcome.failure}")
         rejects = [(outcome.label, reject) for outcome in outcomes for reject in outcome.job.get("rejects", ())]
         if rejects:
             self._console.print(reject_table(rejects[:MOST_SHOWN]))
         if len(rejects) > MOST_SHOWN and self._report is None:
-            self._console.print(f"… and {len(rejects) - MOST_SHOWN} more; --report FILE keeps them all")
+            self._say(f"… and {len(rejects) - MOST_SHOWN} more; --report FILE keeps them all")
         for outcome in outcomes:
             if gone := outcome.job.get("gone"):
                 names = ", ".join(entry["name"] or entry["id"] for entry in gone[:5])
-                self._console.print(
+                self._say(
                     f"{outcome.label}: {len(gone)} of an earlier edition are not in it any more ({names} …); "
-                    f"they stay until somebody retires them in the console",
-                    markup=False,
+                    f"they stay until somebody retires them in the console"
                 )
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def summary_table(outcomes: Sequence[Outcome]) -> Table:
@@ -270,7 +275,9 @@ def summary_table(outcomes: Sequence[Outcome]) -> Table:
     for outcome in outcomes:
         counts = [str(outcome.job.get(name, 0)) for name in ("read", "written", "unchanged", "rejected")]
         first, _, more = outcome.type.partition(", ")
-        type = outcome.failure or (f"{first} and {more.count(',') + 1} more" if more else first)
+        type = "could not be imported" if outcome.failure else first
+        if more and not outcome.failure:
+            type = f"{first} and {more.count(',') + 1} more"
         table.add_row(_escaped(outcome.label), _escaped(type), *counts, style="red" if outcome.failure else None)
     if len(outcomes) > 1:
         sums = [

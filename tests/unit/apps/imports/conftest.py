@@ -1,8 +1,7 @@
-"""A real city in memory, and the folder of real open data."""
+"""A real city in memory, and files of a test's own."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -13,17 +12,6 @@ from hiroba.apps.imports.reasons import Reject
 from hiroba.apps.imports.source import Dataset, open_source
 from hiroba.sdk import Host
 from hiroba.sdk.testing import city_in_memory
-
-ROOT = Path(__file__).parents[4]
-
-
-@pytest.fixture(scope="session")
-def data() -> Path:
-    """The folder of real open data; tests that need it are skipped when it is not there."""
-    folder = Path(os.environ.get("HIROBA_TEST_DATA", ROOT.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"no open data at {folder}: set HIROBA_TEST_DATA")
-    return folder
 
 
 @pytest.fixture

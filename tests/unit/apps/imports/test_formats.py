@@ -42,8 +42,8 @@ def records(path: Path, name: str) -> list[dict[str, str]]:
         "gtfsjp_mlit_sample.zip",
     ],
 )
-def test_every_feed_is_read_whole(data: Path, read: Read, name: str) -> None:
-    path = data / "03_gtfs" / name
+def test_every_feed_is_read_whole(open_data: Path, read: Read, name: str) -> None:
+    path = open_data / "03_gtfs" / name
     _, made, rejects = read(path)
     stops = records(path, "stops.txt")
     kinds = Counter(stop.get("location_type") or "0" for stop in stops)
@@ -77,8 +77,8 @@ def test_every_feed_is_read_whole(data: Path, read: Read, name: str) -> None:
 
 
 @pytest.mark.data
-def test_shapes_run_in_sequence_and_name_their_route(data: Path, read: Read) -> None:
-    path = data / "03_gtfs" / "gtfsjp_077434.zip"
+def test_shapes_run_in_sequence_and_name_their_route(open_data: Path, read: Read) -> None:
+    path = open_data / "03_gtfs" / "gtfsjp_077434.zip"
     _, made, _ = read(path)
     shape = next(item.entity for item in made if item.entity["type"] == "GtfsShape")
     key = shape["id"].rsplit(":", 1)[1]
@@ -94,8 +94,8 @@ def test_shapes_run_in_sequence_and_name_their_route(data: Path, read: Read) -> 
 
 
 @pytest.mark.data
-def test_service_days(data: Path, read: Read) -> None:
-    _, made, _ = read(data / "03_gtfs" / "gtfsjp_donanbus_muroran.zip")
+def test_service_days(open_data: Path, read: Read) -> None:
+    _, made, _ = read(open_data / "03_gtfs" / "gtfsjp_donanbus_muroran.zip")
     rule = next(item.entity for item in made if item.entity["id"].endswith("CalendarRule:1430001056880:weekday"))
     assert (rule["startDate"]["value"], rule["endDate"]["value"]) == ("2020-04-01", "2021-04-01")
     assert [rule[day]["value"] for day in ("monday", "friday", "saturday")] == [True, True, False]
@@ -213,8 +213,8 @@ def test_a_shapefile_cut_off_is_refused(write: Write) -> None:
         ("182010_fukui_evacuation.geojson", "EvacuationShelter"),
     ],
 )
-def test_gsi_shelters(data: Path, read: Read, name: str, type: str) -> None:
-    path = data / "01_gsi_shelters" / name
+def test_gsi_shelters(open_data: Path, read: Read, name: str, type: str) -> None:
+    path = open_data / "01_gsi_shelters" / name
     features = json.loads(path.read_text())["features"]
     _, made, rejects = read(path)
     assert not rejects
@@ -228,8 +228,8 @@ def test_gsi_shelters(data: Path, read: Read, name: str, type: str) -> None:
 
 
 @pytest.mark.data
-def test_amedas_stations_have_degrees_and_minutes(data: Path, read: Read) -> None:
-    folder = data / "02_weather_disaster" / "amedas"
+def test_amedas_stations_have_degrees_and_minutes(open_data: Path, read: Read) -> None:
+    folder = open_data / "02_weather_disaster" / "amedas"
     _, from_csv, _ = read(folder / "ame_master_20260324.csv")
     _, from_json, rejects = read(folder / "amedastable.json")
     table = json.loads((folder / "amedastable.json").read_text())
@@ -251,8 +251,8 @@ def test_amedas_stations_have_degrees_and_minutes(data: Path, read: Read) -> Non
 
 
 @pytest.mark.data
-def test_shift_jis_and_utf8_say_the_same(data: Path, read: Read) -> None:
-    codes = data / "04_geo_population" / "codes"
+def test_shift_jis_and_utf8_say_the_same(open_data: Path, read: Read) -> None:
+    codes = open_data / "04_geo_population" / "codes"
     sjis, made_sjis, _ = read(codes / "localgovjp-2019-sjis.csv")
     utf8, made_utf8, _ = read(codes / "localgovjp-utf8.csv")
     assert (sjis.sniffed.encoding, utf8.sniffed.encoding) == ("cp932", "utf-8-sig")
@@ -262,8 +262,8 @@ def test_shift_jis_and_utf8_say_the_same(data: Path, read: Read) -> None:
 
 
 @pytest.mark.data
-def test_population_tables_of_three_editions(data: Path, read: Read) -> None:
-    folder = data / "04_geo_population" / "takamatsu"
+def test_population_tables_of_three_editions(open_data: Path, read: Read) -> None:
+    folder = open_data / "04_geo_population" / "takamatsu"
     dates = []
     for name in ("201904.csv", "202404.csv", "202602.xlsx"):
         _, made, rejects = read(folder / f"population_by_district_age_{name}")
@@ -279,16 +279,16 @@ def test_population_tables_of_three_editions(data: Path, read: Read) -> None:
 
 
 @pytest.mark.data
-def test_metadata_lines_around_a_header(data: Path, read: Read) -> None:
-    dataset, made, rejects = read(data / "04_geo_population" / "takamatsu" / "moving_in_out.csv")
+def test_metadata_lines_around_a_header(open_data: Path, read: Read) -> None:
+    dataset, made, rejects = read(open_data / "04_geo_population" / "takamatsu" / "moving_in_out.csv")
     assert (dataset.mapping.id, len(made), rejects) == ("migration", 12, [])
     assert made[0].line == 10
     assert made[0].entity["menInFromElsewhere"]["value"] == 337
 
 
 @pytest.mark.data
-def test_headers_of_three_lines_and_units(data: Path) -> None:
-    folder = data / "06_sensor_timeseries" / "electricity"
+def test_headers_of_three_lines_and_units(open_data: Path) -> None:
+    folder = open_data / "06_sensor_timeseries" / "electricity"
     (hokuriku,) = open_source(folder / "hokuriku_area_jisseki_202305.csv", "hokuriku.csv", type="EnergySupply")
     assert hokuriku.table is not None
     assert hokuriku.table.columns[:4] == ["DATE", "TIME", "エリア需要", "原子力"]

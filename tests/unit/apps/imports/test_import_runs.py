@@ -172,9 +172,9 @@ async def test_batches_cover_everything_once(host: Host, write: Any) -> None:
 
 @pytest.mark.data
 @pytest.mark.parametrize("file", ["aed.csv", "hospitals.csv", "events.csv", "public_toilets.csv", "reservoirs.csv"])
-async def test_real_files_twice(host: Host, data: Path, file: str) -> None:
+async def test_real_files_twice(host: Host, open_data: Path, file: str) -> None:
     city = host.city()
-    path = data / "01_city_takamatsu" / file
+    path = open_data / "01_city_takamatsu" / file
     (dataset,) = open_source(path, path.name)
     first = await run_import(city, dataset)
     seq = await city.last_seq()
@@ -186,8 +186,8 @@ async def test_real_files_twice(host: Host, data: Path, file: str) -> None:
 
 
 @pytest.mark.data
-async def test_all_examples_of_smart_data_models_twice(host: Host, data: Path) -> None:
-    paths = sorted((data / "07_ngsi_examples").glob("*/example*.json*"))
+async def test_all_examples_of_smart_data_models_twice(host: Host, open_data: Path) -> None:
+    paths = sorted((open_data / "07_ngsi_examples").glob("*/example*.json*"))
     assert len(paths) > 100
     flawed: set[tuple[str, str, str]] = set()
     for path in paths:
