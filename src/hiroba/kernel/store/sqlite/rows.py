@@ -160,7 +160,7 @@ def box_of(geometry: dict[str, Any]) -> Box | None:
     """Return the bounds (west, east, south, north) of a GeoJSON geometry, None for one without positions."""
     if geometry.get("type") == "Point":
         point = geometry.get("coordinates")
-        if isinstance(point, (list, tuple)) and len(point) >= 2 and isinstance(point[0], (int, float)):
+        if _is_position(point):
             return point[0], point[0], point[1], point[1]
     west = south = float("inf")
     east = north = float("-inf")
@@ -172,18 +172,26 @@ def box_of(geometry: dict[str, Any]) -> Box | None:
 
 def _positions(geometry: dict[str, Any]) -> Iterator[tuple[float, float]]:
     pending: list[Any] = [geometry.get("coordinates")]
-    for part in geometry.get("geometries") or ():
+    parts = geometry.get("geometries")
+    for part in parts if isinstance(parts, (list, tuple)) else ():
         if isinstance(part, dict):
             yield from _positions(part)
     while pending:
         node = pending.pop()
-        if not isinstance(node, (list, tuple)) or not node:
-            continue
-        if isinstance(node[0], (int, float)):
-            if len(node) >= 2:
-                yield node[0], node[1]
-        else:
+        if _is_position(node):
+            yield node[0], node[1]
+        elif isinstance(node, (list, tuple)):
             pending.extend(node)
+
+
+def _is_position(node: Any) -> bool:
+    """Tell whether a node is a position; the value of a Property may look like a geometry and be none."""
+    return (
+        isinstance(node, (list, tuple))
+        and len(node) >= 2
+        and isinstance(node[0], (int, float))
+        and isinstance(node[1], (int, float))
+    )
 
 
 def shape_of(entity: Entity) -> Shape:

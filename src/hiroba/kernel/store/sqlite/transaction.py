@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,11 +34,20 @@ class Held:
     gone: tuple[str, ...] = ()
 
 
-class Transaction:
-    """Run mutations one after the other and remember what they bring."""
+class Unwritable(Exception):
+    """Say that what a mutation decided cannot be written; the transaction is spoilt and has to be run without it."""
 
-    def __init__(self, shared: Shared, db: apsw.Connection) -> None:
+    def __init__(self, mutation: Mutation) -> None:
+        super().__init__(mutation.id)
+        self.mutation = mutation
+
+
+class Transaction:
+    """Run mutations one after the other and remember what they bring; those of `without` are answered by an error."""
+
+    def __init__(self, shared: Shared, db: apsw.Connection, *, without: Collection[int] = ()) -> None:
         self.batch = Batch(shared.names)
+        self._without = without
         self._shared = shared
         self._db = db
         self._at = now()
@@ -47,18 +57,26 @@ class Transaction:
         self._changes: list[Change] = []
 
     def apply(self, mutation: Mutation) -> Any:
-        """Run one mutation; return its answer, or its HirobaError when it refuses."""
+        """Run one mutation; return its answer, or its HirobaError when it refuses.
+
+        Raises Unwritable when it fails with its rows half added.
+        """
+        if self._without and id(mutation) in self._without:
+            return _failure()
         held = self._look(mutation.id)
         try:
             verdict = mutation.decide(held.live if held is not None else None)
-            return self._carry_out(mutation.id, held, verdict)
         except HirobaError as refusal:
             return refusal
-        except apsw.Error:
-            raise
         except Exception:  # one broken mutation must not take the others along
             LOG.exception("A mutation of %s failed", mutation.id)
-            return HirobaError("The write failed for a reason that is in the server's log.")
+            return _failure()
+        try:
+            return self._carry_out(mutation.id, held, verdict)
+        except apsw.Error:
+            raise
+        except Exception as error:
+            raise Unwritable(mutation) from error
 
     def _look(self, id: str) -> Held | None:
         held = self._overlay.get(id)
@@ -128,6 +146,10 @@ class Transaction:
                 listener(self._changes)
             except Exception:  # a listener's fault must not reach who wrote
                 LOG.exception("A listener of changes failed")
+
+
+def _failure() -> HirobaError:
+    return HirobaError("The write failed for a reason that is in the server's log.")
 
 
 def _deletions(entity: Entity) -> tuple[AttributeChange, ...]:

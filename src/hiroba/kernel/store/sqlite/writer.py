@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import apsw
 
-from hiroba.kernel.model.errors import StoreUnavailable
+from hiroba.kernel.model.errors import HirobaError, StoreUnavailable
 from hiroba.kernel.store.port import Mutation
 from hiroba.kernel.store.sqlite.files import connect, unavailable
 from hiroba.kernel.store.sqlite.readers import Readers
 from hiroba.kernel.store.sqlite.shared import Shared
-from hiroba.kernel.store.sqlite.transaction import Transaction
+from hiroba.kernel.store.sqlite.transaction import Transaction, Unwritable
 
 LOG = logging.getLogger(__name__)
 
@@ -93,31 +93,49 @@ class Writer:
 
     async def _transact(self, jobs: list[Job]) -> None:
         try:
-            self._mend()
-            transaction = Transaction(self._shared, self._db)
-            if self._apart:
-                self._db.execute("BEGIN IMMEDIATE")
-            await self._carry_out(jobs, transaction)
-            await self._commit(jobs, transaction)
+            transaction = await self._written(jobs)
         except (apsw.Error, OSError) as error:
             self._abandon()
             self._doubtful = not isinstance(error, (apsw.FullError, apsw.BusyError))
             problem = unavailable(error, self._shared.label)
             LOG.error("Nothing could be written: %s", problem.detail)  # noqa: TRY400  # the text says it all
-            for job in jobs:
-                if not job.done.done():
-                    job.done.set_exception(problem)
+            _refuse(jobs, problem)
+        except Exception as error:
+            self._abandon()
+            if len(jobs) > 1:
+                # nobody knows whose fault it is: each for itself
+                for job in jobs:
+                    await self._transact([job])
+                return
+            LOG.exception("A write to %s failed", self._shared.label)
+            _refuse(jobs, HirobaError(f"The write failed: {error!r}"))
         except BaseException as error:
             self._abandon()
-            for job in jobs:
-                if not job.done.done():
-                    job.done.set_exception(StoreUnavailable(f"The write was given up: {error!r}"))
+            _refuse(jobs, StoreUnavailable(f"The write was given up: {error!r}"))
             raise
         else:
             transaction.publish()
             for job in jobs:
                 if not job.done.done():
                     job.done.set_result(job.answer)
+
+    async def _written(self, jobs: list[Job]) -> Transaction:
+        """Return the transaction that holds the jobs, committed."""
+        unwritable: set[int] = set()
+        while True:
+            self._mend()
+            transaction = Transaction(self._shared, self._db, without=unwritable)
+            if self._apart:
+                self._db.execute("BEGIN IMMEDIATE")
+            try:
+                await self._carry_out(jobs, transaction)
+            except Unwritable as error:
+                LOG.exception("What is to become of %s cannot be written", error.mutation.id)
+                unwritable.add(id(error.mutation))
+                self._abandon()
+            else:
+                await self._commit(jobs, transaction)
+                return transaction
 
     async def _carry_out(self, jobs: list[Job], transaction: Transaction) -> None:
         since = 0
@@ -176,5 +194,11 @@ class Writer:
                 self._db = connect(self._shared.path, writes=True)
             finally:
                 self._readers.renew()
-            self._shared.load(self._db)
+        self._shared.load(self._db)
         self._doubtful = False
+
+
+def _refuse(jobs: Sequence[Job], error: HirobaError) -> None:
+    for job in jobs:
+        if not job.done.done():
+            job.done.set_exception(error)
