@@ -15,10 +15,10 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from hiroba.console import console_files
-from hiroba.host.api import host_routes
+from hiroba.host.api import HostRoutes
 from hiroba.host.embedded_mqtt import EmbeddedMqtt
 from hiroba.host.guests import Guests, invite
-from hiroba.host.housekeeping import keep_house
+from hiroba.host.housekeeping import keep_house, keep_sweeping
 from hiroba.host.settings import Settings
 from hiroba.identity.gate import Gate
 from hiroba.kernel.api.app import BrokerApp
@@ -75,6 +75,7 @@ class House:
         await self.guests.start()
         end.push_async_callback(self.guests.stop)
         self._keep_running(keep_house(store, settings.keep))
+        self._keep_running(keep_sweeping(store))
         self._open_doors(broker)
 
     async def stop(self) -> None:
@@ -108,7 +109,7 @@ class House:
 
     def _open_doors(self, broker: Broker) -> None:
         served: ASGIApp = BrokerApp(broker)
-        mounts, own = self.guests.mounts(), host_routes(self.guests, broker, self.settings)
+        mounts, own = self.guests.mounts(), HostRoutes(self.guests, broker, self.settings).routes()
         self.routes = [*mounts, *own]
         guests, host = site(mounts), site(own)
         paths = BROKER_PATHS if "api" in self.settings.roles else ("health", "ready", "metrics")

@@ -14,14 +14,26 @@ import aiohttp
 import orjson
 
 from hiroba.sdk import errors
-from hiroba.sdk.backoff import Backoff
+from hiroba.sdk.backoff import Backoff, LogOnce
 from hiroba.sdk.city import Answer, Area, Cell, Changed, Entity, Mode, Written
 from hiroba.sdk.events import Event, events_of
 from hiroba.sdk.grid import Grid
+from hiroba.sdk.wire import (
+    MOST_AT_ONCE,
+    Reply,
+    carries_context,
+    change_of,
+    count_in,
+    error_of,
+    geo_query,
+    given,
+    parts_of,
+    view_words,
+    with_context,
+)
 
 LOG = logging.getLogger(__name__)
 API: Final = "/ngsi-ld/v1"
-_AT_ONCE: Final = 500
 _PAGE: Final = 1000
 _LINK: Final = '<{}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
 _OPERATIONS: Final[dict[Mode, str]] = {
@@ -78,7 +90,7 @@ class RemoteCity:
         """Return an entity, or None."""
         try:
             answer = await self._call(
-                "GET", f"{API}/entities/{quote(id, safe='')}", query=_view(simplified, sys_attrs), context=context
+                "GET", f"{API}/entities/{quote(id, safe='')}", query=view_words(simplified, sys_attrs), context=context
             )
         except (errors.ResourceNotFound, errors.NonexistentTenant):
             return None
@@ -107,7 +119,7 @@ class RemoteCity:
         """Return a page of the entities chosen; texts are in the standard's query languages."""
         if ids is not None and not ids:
             return Answer([], 0 if count else None)
-        selector = _given({"id": list(ids) if ids is not None else None, "idPattern": id_pattern, "type": types})
+        selector = given({"id": list(ids) if ids is not None else None, "idPattern": id_pattern, "type": types})
         document: dict[str, Any] = {
             "type": "Query",
             "entities": [{"type": "*", **selector}] if selector else None,
@@ -116,14 +128,14 @@ class RemoteCity:
             "attrs": list(attrs) if attrs is not None else None,
             "pick": list(pick) if pick is not None else None,
             "orderBy": order,
-            "geoQ": _geo(area) if area is not None else None,
+            "geoQ": geo_query(area) if area is not None else None,
         }
-        query = {"limit": str(limit), "offset": str(offset), "local": "true", **_view(simplified, sys_attrs)}
+        query = {"limit": str(limit), "offset": str(offset), "local": "true", **view_words(simplified, sys_attrs)}
         if count:
             query["count"] = "true"
         try:
             answer = await self._call(
-                "POST", f"{API}/entityOperations/query", query=query, body=_given(document), context=context
+                "POST", f"{API}/entityOperations/query", query=query, body=given(document), context=context
             )
         except errors.NonexistentTenant:
             return Answer([], 0 if count else None)
@@ -135,7 +147,7 @@ class RemoteCity:
         When some of a request are refused, the broker does not tell the created from the updated: all are in `updated`.
         """
         written = Written()
-        for part in _parts(entities):
+        for part in parts_of(entities):
             try:
                 answer = await self._call(
                     "POST", f"{API}/entityOperations/{_OPERATIONS[mode]}", body=part, context=context
@@ -144,20 +156,20 @@ class RemoteCity:
                 written.refused.update((str(one.get("id")), error.detail) for one in part)
                 continue
             ids = [str(one.get("id")) for one in part]
-            _count(written, answer, ids)
+            count_in(written, answer, ids)
         return written
 
     async def delete(self, ids: Sequence[str]) -> Written:
         """Delete entities; ids that are not there are in `refused`."""
         written = Written()
-        for start in range(0, len(ids), _AT_ONCE):
-            part = list(ids[start : start + _AT_ONCE])
+        for start in range(0, len(ids), MOST_AT_ONCE):
+            part = list(ids[start : start + MOST_AT_ONCE])
             try:
                 answer = await self._call("POST", f"{API}/entityOperations/delete", body=part)
             except errors.NonexistentTenant as error:
                 written.refused.update(dict.fromkeys(part, error.detail))
                 continue
-            _count(written, answer, part)
+            count_in(written, answer, part)
         return written
 
     async def delete_attribute(self, id: str, attribute: str, *, context: Any = None) -> None:
@@ -190,7 +202,7 @@ class RemoteCity:
             }
         path = f"{API}/temporal/entities/{quote(id, safe='')}"
         try:
-            answer = await self._call("GET", path, query=_given(query), context=context)
+            answer = await self._call("GET", path, query=given(query), context=context)
         except (errors.ResourceNotFound, errors.NonexistentTenant):
             return None
         found: Entity = answer.body
@@ -236,23 +248,24 @@ class RemoteCity:
 
         A connection that breaks is made again, and what was missed is told.
         """
-        pause = Backoff()
+        pause, complaint = Backoff(), LogOnce(LOG, f"changes of {self.url}")
         while True:
             try:
                 async for event in self._events(after, types):
+                    complaint.fine()
                     after = after if event.id is None else event.id
                     if event.name == "reset":
                         LOG.warning("%s: its change log no longer reaches back; changes were missed", self.url)
                     if event.name == "change":
-                        yield _changed(event.data)
+                        yield change_of(event.data)
                     elif passed and after is not None:
                         yield Changed(after, "", "passed", "", (), {})
                     pause.reset()
             except errors.NonexistentTenant:
                 # it comes with its first write; all of it is new then
                 after = after or 0
-            except errors.CityUnreachable:
-                pass
+            except errors.CityUnreachable as error:
+                complaint.problem(error)
             await pause.wait()
 
     async def last_seq(self) -> int:
@@ -272,10 +285,10 @@ class RemoteCity:
         timeout = aiohttp.ClientTimeout(total=None, connect=10, sock_read=60)
         try:
             async with self._opened().get(
-                f"{self.url}/stream", params=_given(query), headers=headers, timeout=timeout
+                f"{self.url}/stream", params=given(query), headers=headers, timeout=timeout
             ) as answer:
                 if answer.status != 200:
-                    raise _error(answer.status, await answer.read())
+                    raise error_of(answer.status, await answer.read())
                 async for event in events_of(answer.content.iter_any()):
                     yield event
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -295,7 +308,7 @@ class RemoteCity:
         query: Mapping[str, Any] | None = None,
         body: Any = None,
         context: Any = None,
-    ) -> _Reply:
+    ) -> Reply:
         """Send one request; raises the error that the broker answers with."""
         headers = dict(self._headers)
         if isinstance(context, str):
@@ -305,11 +318,11 @@ class RemoteCity:
                 raise errors.InvalidRequest(
                     "a @context by value cannot go with this request; store it and name its URL"
                 )
-            body = _with_context(body, context)
+            body = with_context(body, context)
         data = None
         if body is not None:
             data = orjson.dumps(body)
-            in_body = (context is not None and not isinstance(context, str)) or _carries_context(body)
+            in_body = (context is not None and not isinstance(context, str)) or carries_context(body)
             headers["Content-Type"] = "application/ld+json" if in_body else "application/json"
         try:
             async with self._opened().request(
@@ -319,89 +332,5 @@ class RemoteCity:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise errors.CityUnreachable(f"{self.url}: {error or type(error).__name__}") from error
         if answer.status >= 400:
-            raise _error(answer.status, raw)
-        return _Reply(answer.status, answer.headers, orjson.loads(raw) if raw else None)
-
-
-class _Reply:
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: Any) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-
-
-def _error(status: int, raw: bytes) -> errors.CityError:
-    try:
-        problem = orjson.loads(raw)
-        return errors.error_for(str(problem["type"]), str(problem.get("detail", "")), status=status)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        return errors.error_for(
-            "", f"the broker answered {status}: {raw[:200].decode(errors='replace')}", status=status
-        )
-
-
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _view(simplified: bool, sys_attrs: bool) -> dict[str, str]:
-    words = [word for word, asked in (("keyValues", simplified), ("sysAttrs", sys_attrs)) if asked]
-    return {"options": ",".join(words)} if words else {}
-
-
-def _geo(area: Area) -> dict[str, Any]:
-    return {
-        "georel": area.georel,
-        "geometry": area.geometry["type"],
-        "coordinates": area.geometry["coordinates"],
-        "geoproperty": area.geoproperty,
-    }
-
-
-def _parts(entities: Sequence[Entity]) -> list[list[Entity]]:
-    """Cut a write into requests; of two entities with one id, which a request may not hold, the order is kept."""
-    parts: list[list[Entity]] = [[]]
-    held: set[str] = set()
-    for entity in entities:
-        id = str(entity.get("id"))
-        if id in held or len(parts[-1]) >= _AT_ONCE:
-            parts.append([])
-            held = set()
-        held.add(id)
-        parts[-1].append(entity)
-    return [part for part in parts if part]
-
-
-def _count(written: Written, answer: _Reply, ids: Sequence[str]) -> None:
-    if answer.status == 201:
-        written.created.extend(answer.body)
-        created = set(answer.body)
-        written.updated.extend(id for id in ids if id not in created)
-    elif answer.status == 207:
-        written.updated.extend(answer.body["success"])
-        for one in answer.body["errors"]:
-            problem = one["error"]
-            told = f"{problem.get('title', '')}: {problem.get('detail', '')}"
-            written.refused[one["entityId"]] = told.strip(": ")
-    else:
-        written.updated.extend(ids)
-
-
-def _carries_context(body: Any) -> bool:
-    if isinstance(body, dict):
-        return "@context" in body
-    return isinstance(body, list) and any(isinstance(one, dict) and "@context" in one for one in body)
-
-
-def _with_context(body: Any, context: Any) -> Any:
-    if isinstance(body, list):
-        return [{"@context": context, **one} if isinstance(one, dict) else one for one in body]
-    return {"@context": context, **body}
-
-
-def _changed(data: Mapping[str, Any]) -> Changed:
-    types = data["type"]
-    names = (types,) if isinstance(types, str) else tuple(types)
-    return Changed(data["seq"], data["at"], data["op"], data["id"], names, data["attrs"])
+            raise error_of(answer.status, raw)
+        return Reply(answer.status, answer.headers, orjson.loads(raw) if raw else None)

@@ -58,24 +58,7 @@ async def request(
     ASGI app raises.
     """
     asgi = site(served.routes) if isinstance(served, Guest) else served
-    url = urlsplit(target)
-    sent = {"host": "localhost", **{name.lower(): value for name, value in (headers or {}).items()}}
-    if isinstance(body, bytes) and body:
-        sent.setdefault("content-length", str(len(body)))
-    scope: MutableMapping[str, Any] = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": unquote(url.path),
-        "raw_path": url.path.encode(),
-        "query_string": url.query.encode(),
-        "root_path": "",
-        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()],
-        "client": ("127.0.0.1", 1),
-        "server": ("localhost", 80),
-    }
+    scope = _scope(method, target, headers or {}, size=len(body) if isinstance(body, bytes) else None)
     parts = _parts(body)
     start: dict[str, Any] = {}
     chunks: list[bytes] = []
@@ -95,6 +78,27 @@ async def request(
     await asgi(scope, receive, send)
     answered = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
     return Answered(start["status"], answered, b"".join(chunks))
+
+
+def _scope(method: str, target: str, headers: Mapping[str, str], *, size: int | None) -> MutableMapping[str, Any]:
+    url = urlsplit(target)
+    sent = {"host": "localhost", **{name.lower(): value for name, value in headers.items()}}
+    if size:
+        sent.setdefault("content-length", str(size))
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(url.path),
+        "raw_path": url.path.encode(),
+        "query_string": url.query.encode(),
+        "root_path": "",
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("localhost", 80),
+    }
 
 
 async def _parts(body: bytes | AsyncIterable[bytes]) -> AsyncIterator[bytes]:
