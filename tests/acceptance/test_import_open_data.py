@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import functools
+import http.server
 import json
 import re
 import subprocess
 import sys
+import threading
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -14,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import openpyxl
 import pytest
 
 from conftest import Running
@@ -59,7 +63,7 @@ TYPES = {
 """Takamatsu's files → the entity type that each becomes."""
 
 
-def bring(server: Running, tenant: str, *sources: Path, code: int = 0, options: tuple[str, ...] = ()) -> str:
+def bring(server: Running, tenant: str, *sources: Path | str, code: int = 0, options: tuple[str, ...] = ()) -> str:
     """Run `hiroba import` and return what it printed."""
     command = [sys.executable, "-m", "hiroba.cli.main", "import", *map(str, sources)]
     command += ["--url", server.url, "--tenant", tenant, *options]
@@ -274,6 +278,29 @@ def test_a_zip_bomb_is_refused(server: Running, tmp_path: Path) -> None:
         bomb.writestr("stops.txt", b"0" * 300_000_000)
     assert "times its size" in bring(server, "bomb", path, code=1)
     assert server.call("GET", "/health").status == 200
+
+
+def test_an_address_a_folder_and_a_workbook_of_sheets(server: Running, tmp_path: Path) -> None:
+    folder = tmp_path / "publish"
+    folder.mkdir()
+    (folder / "notes.md").write_text("no data")
+    book = openpyxl.Workbook()
+    book.active.title = "公園"
+    for sheet, name in ((book.active, "東公園"), (book.create_sheet("図書館"), "東図書館")):
+        sheet.append(["名称", "緯度", "経度"])
+        sheet.append([name, 34.34, 134.05])
+    book.save(folder / "一覧.xlsx")
+    (folder / "広場.csv").write_bytes(GOOD.encode("cp932"))
+    printed = bring(server, "sheets", folder)
+    assert sums(printed) == (3, 3, 0, 0)
+    assert [one["name"] for one in entities(server, "sheets", "Library")] == ["東図書館"]
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as publisher:
+        threading.Thread(target=publisher.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{publisher.server_port}/"
+        assert sums(bring(server, "sheets", address + quote("広場.csv"))) == (1, 0, 1, 0)
+        assert "HTTP 404" in bring(server, "sheets", address + "none.csv", code=1)
+        publisher.shutdown()
 
 
 def test_nobody_there_and_nothing_to_read(server: Running, tmp_path: Path) -> None:

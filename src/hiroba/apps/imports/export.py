@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -46,14 +47,18 @@ async def export(city: City, type: str, format: str, target: Path, *, lang: str 
         if not count:
             raise errors.ResourceNotFound(f"there are no entities of the type {type}")
         spool.seek(0)
-        names = _ordered(columns)
-        if format == "csv":
-            _write_csv(spool, names, target)
-        elif format == "xlsx":
-            _write_workbook(spool, names, target, type=type, lang=lang)
-        else:
-            _write_geojson(spool, target)
+        title = vocabulary.type_title(type, lang)
+        await asyncio.to_thread(_write, spool, format, _ordered(columns), target=target, title=title)
     return count
+
+
+def _write(spool: IO[bytes], format: str, names: list[str], *, target: Path, title: str) -> None:
+    if format == "csv":
+        _write_csv(spool, names, target)
+    elif format == "xlsx":
+        _write_workbook(spool, names, target, title=title)
+    else:
+        _write_geojson(spool, target)
 
 
 async def _entities(city: City, type: str) -> AsyncIterator[Entity]:
@@ -130,9 +135,9 @@ def _number(text: str) -> bool:
     return True
 
 
-def _write_workbook(spool: IO[bytes], names: list[str], target: Path, *, type: str, lang: str) -> None:
+def _write_workbook(spool: IO[bytes], names: list[str], target: Path, *, title: str) -> None:
     book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet(vocabulary.type_title(type, lang).translate(str.maketrans(":\\/?*[]", "-------"))[:31])
+    sheet = book.create_sheet(title.translate(str.maketrans(":\\/?*[]", "-------"))[:31])
     sheet.append(names)
     for number, row in enumerate(_rows(spool, names), start=1):
         if number >= _SHEET_ROWS:

@@ -27,6 +27,12 @@ class Reason:
     code: str
     words: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Keep exceptions and their like as text, so that a reason can be stored."""
+        for key, word in self.words.items():
+            if not isinstance(word, str | int | float):
+                self.words[key] = short(word)
+
     def text(self, lang: str) -> str:
         """Return the sentence in a language."""
         return texts(lang)[self.code].format_map({key: short(word) for key, word in self.words.items()})

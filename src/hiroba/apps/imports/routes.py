@@ -186,7 +186,7 @@ def _language(request: Request) -> str:
 
 
 def _readable(endpoint: Endpoint) -> Endpoint:
-    """Answer an unreadable file as a problem that names its line and the reason in all languages."""
+    """Answer an unreadable file as a problem with its line and the reason in all languages; a full disk as 503."""
 
     @functools.wraps(endpoint)
     async def answer(request: Request) -> Response:
@@ -195,5 +195,7 @@ def _readable(endpoint: Endpoint) -> Endpoint:
         except Unreadable as error:
             problem = errors.BadRequestData(error.reason.text(_language(request))).problem()
             return json_answer({**problem, "line": error.line, "reasons": error.reason.both()}, status=400)
+        except OSError as error:
+            raise errors.StoreUnavailable(f"the file could not be kept: {error.strerror}") from error
 
     return answer

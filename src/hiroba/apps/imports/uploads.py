@@ -59,6 +59,9 @@ class Uploads:
         Raises RequestEntityTooLarge beyond the limit, Unreadable for what is no data; then nothing is kept.
         """
         self._sweep()
+        declared = request.headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared) > self._limit:
+            raise self._too_large()
         id = secrets.token_hex(8)
         folder = self._folder / id
         folder.mkdir(parents=True)
@@ -82,13 +85,16 @@ class Uploads:
             raise errors.ResourceNotFound(f"no upload {id}; it may be too old: send the file again")
         return found
 
+    def _too_large(self) -> errors.CityError:
+        return errors.RequestEntityTooLarge(f"a file may have at most {self._limit >> 20} MB")
+
     async def _store(self, request: Request, path: Path) -> None:
         size = 0
         with path.open("wb") as file:
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > self._limit:
-                    raise errors.RequestEntityTooLarge(f"a file may have at most {self._limit >> 20} MB")
+                    raise self._too_large()
                 file.write(chunk)
 
     def _sweep(self) -> None:

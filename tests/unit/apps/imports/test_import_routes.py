@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import errno
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -193,6 +194,30 @@ async def test_the_report_has_every_reject(app: App) -> None:
     assert (rows[0]["file"], rows[0]["line"], rows[299]["line"]) == ("公園.csv", "2", "301")
 
 
+async def test_entities_with_a_flaw_are_told_of_and_remembered(app: App) -> None:
+    flawed = (
+        '{"id": "urn:x:1", "type": "T", "seen": {"type": "Property", "value": 1, "observedAt": "yesterday"}, "a": 2}'
+    )
+    refused = '{"id": "urn:x:2", "type": "T", "b": {"type": "Property", "value": 1, "unitCode": 7}}'
+    shown = (await send(app, "a.jsonld", f"[{flawed}, {refused}]")).json()
+    assert (shown["format"], shown["columns"], shown["type"]) == ("ngsi", [], "T")
+    job = await carry_out(app, shown["upload"])
+    assert (job["state"], job["written"], job["rejected"]) == ("done", 1, 1)
+    assert [(one["line"], one["column"], one["row"]) for one in job["rejects"]] == [(1, "seen", False), (2, "", True)]
+    body = b'{"type": "U"}'
+    assert (await request(app, "PUT", f"/uploads/{shown['upload']}/mapping", body=body)).status == 400
+
+
+async def test_a_full_disk_is_503_and_nothing_is_kept(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("hiroba.apps.imports.uploads.open_source", full)
+    answer = await send(app, "a.csv", HEADER)
+    assert (answer.status, "No space left" in answer.json()["detail"]) == (503, True)
+    assert not list((app.data_dir / "uploads").iterdir())
+
+
 async def test_files_over_the_limit_and_of_no_use_leave_nothing(app: App) -> None:
     folder = app.data_dir / "uploads"
     for name, content in (("a.png", b"\x89PNG\r\n"), ("a.csv", b""), ("a.csv", b"%PDF-1.7"), ("a.json", b'{"a": ')):
@@ -207,6 +232,14 @@ async def test_too_large_is_said_before_parsing(host: Host, tmp_path: Path) -> N
     small = App(read_manifest(folder, kind="app"), host, data_dir=tmp_path / "small", settings={"upload_limit_mb": 1})
     imports.setup(small)
     answer = await send(small, "big.csv", b"a,b\n" * 400_000)
+    assert answer.status == 413
+    assert not (tmp_path / "small" / "uploads").exists()
+
+    async def undeclared() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b"a,b\n" * 10_000
+
+    answer = await request(small, "POST", "/uploads", body=undeclared(), headers={"X-File-Name": "big.csv"})
     assert answer.status == 413
     assert not list((tmp_path / "small" / "uploads").iterdir())
 

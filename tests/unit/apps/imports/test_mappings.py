@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from hiroba.apps.imports.mapping import mappings, parse
+from hiroba.apps.imports.mapping import FOLDER, mappings, parse
 
 Read = Callable[..., Any]
 
@@ -189,3 +190,11 @@ def test_a_broken_mapping_is_named(change: dict[str, Any], named: str) -> None:
     document = {"id": "x", "title": {"ja": "x", "en": "x"}, "type": "X", **change}
     with pytest.raises(ValueError, match=f"mapping x.*{named}"):
         parse(document, name="x")
+
+
+def test_the_models_named_are_those_in_use() -> None:
+    document = json.loads((FOLDER.parent / "models" / "smart-data-models.json").read_text())
+    made = {mapping.type for mapping in mappings().values()}
+    for name, link in document["types"].items():
+        assert link.endswith(name)
+        assert name in made or name.startswith("Gtfs")
