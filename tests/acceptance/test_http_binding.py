@@ -24,6 +24,7 @@ SHELTER = {
     "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [134.05, 34.34]}},
 }
 AT = f"{V1}/entities/urn:ngsi-ld:Shelter:1"
+TENANTS = ({"NGSILD_Tenant": "harbour"}, {"NGSILD_Tenant": "hills"})
 
 
 @pytest.fixture
@@ -263,3 +264,54 @@ def test_a_hosted_context_belongs_to_its_tenant(server: Running, tenant: str) ->
     assert server.call("DELETE", at, NGSILD_Tenant=tenant).status == 204
     core = quote("https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld", safe="")
     assert server.call("DELETE", f"{V1}/jsonldContexts/{core}").status == 400
+
+
+def test_entities_are_ordered_by_distance(city: Running, tenant: str) -> None:
+    far = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [134.5, 34.34]}}
+    for id, more in (("2", {"location": far}), ("3", {})):
+        extra = {"id": f"urn:ngsi-ld:Shelter:{id}", "type": "Shelter", **more}
+        assert city.call("POST", f"{V1}/entities", extra, NGSILD_Tenant=tenant).status == 201
+    path = f"{V1}/entities?type=Shelter&pick=id&orderFrom=[134.49,34.34]&orderBy=location;"
+    for direction, expected in (("dist-asc", "213"), ("dist-desc", "123")):
+        reply = city.call("GET", path + direction, NGSILD_Tenant=tenant)
+        assert "".join(one["id"][-1] for one in reply.body) == expected
+    document = {
+        "type": "Query",
+        "entities": [{"type": "Shelter"}],
+        "ordering": {
+            "orderBy": ["location;dist-asc"],
+            "coordinates": [[134.5, 34], [134.5, 35]],
+            "geometry": "LineString",
+        },
+        "pick": ["id"],
+    }
+    reply = city.call("POST", f"{V1}/entityOperations/query", document, NGSILD_Tenant=tenant)
+    assert "".join(one["id"][-1] for one in reply.body) == "213"
+
+
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ("orderBy=location;dist-asc", "BadRequestData"),
+        ("orderBy=name&collation=!!nope", "BadRequestData"),
+        ("orderBy=name&collation=und", "OperationNotSupported"),
+    ],
+)
+def test_an_order_that_cannot_be_kept_is_refused(city: Running, tenant: str, query: str, kind: str) -> None:
+    assert kind_of(city.call("GET", f"{V1}/entities?type=Shelter&{query}", NGSILD_Tenant=tenant).body) == kind
+
+
+def test_a_body_that_is_no_object_is_an_invalid_request(city: Running, tenant: str) -> None:
+    reply = city.call("POST", f"{V1}/entities", [], NGSILD_Tenant=tenant)
+    assert (reply.status, kind_of(reply.body)) == (400, "InvalidRequest")
+
+
+def test_each_tenant_has_a_name_of_its_own_among_brokers(server: Running) -> None:
+    at = f"{V1}/info/sourceIdentity"
+    own, harbour, hills = (server.call("GET", at, **headers).body for headers in ({}, *TENANTS))
+    assert own["type"] == "ContextSourceIdentity"
+    assert own["id"] == harbour["id"]
+    assert own["contextSourceUptime"].startswith("PT")
+    assert own["contextSourceTimeAt"].endswith("Z")
+    assert len({one["contextSourceAlias"] for one in (own, harbour, hills)}) == 3
+    assert server.call("GET", at, **TENANTS[0]).body["contextSourceAlias"] == harbour["contextSourceAlias"]

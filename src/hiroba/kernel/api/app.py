@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from hiroba.kernel.api import batch, contexts, discovery, entities, health, stream, subscriptions, temporal
+from hiroba.kernel.api import batch, contexts, discovery, entities, health, identity, stream, subscriptions, temporal
 from hiroba.kernel.api.http import Receive, Request, Response, Scope, Send, problem
 from hiroba.kernel.api.router import Router
 from hiroba.kernel.broker.broker import Broker
@@ -13,7 +13,7 @@ from hiroba.kernel.model.errors import HirobaError
 from hiroba.kernel.model.tenants import check_tenant
 
 LOG = logging.getLogger(__name__)
-MODULES: Final = (entities, batch, discovery, contexts, subscriptions, temporal, stream, health)
+MODULES: Final = (entities, batch, discovery, contexts, subscriptions, temporal, stream, identity, health)
 
 
 class BrokerApp:

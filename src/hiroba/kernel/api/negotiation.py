@@ -62,7 +62,7 @@ async def payload_of(broker: Broker, request: Request) -> tuple[dict[str, Any], 
     """Return the body, an object without its @context, and the context that applies to it (6.3.5)."""
     body = await request.json(MERGE_PATCH) if request.method == "PATCH" else await request.json()
     if not isinstance(body, dict):
-        raise BadRequestData(f"The body is {_kind(body)}; a JSON object is expected.")
+        raise InvalidRequest(f"The body is {_kind(body)}; a JSON object is expected.")
     return await contextual(broker, request, body)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
@@ -12,14 +13,15 @@ from hiroba.kernel.api.negotiation import MEMBERS, STAMPS, attribute_names, ids_
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import LOCATION
-from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, TooComplexQuery
+from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, OperationNotSupported, TooComplexQuery
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.query import parse_geo, parse_order, parse_q, parse_scope, parse_types
-from hiroba.kernel.query.tree import GeoQuery, TypeOr, TypeQuery
+from hiroba.kernel.query.tree import GeoQuery, OrderBy, TypeOr, TypeQuery
 from hiroba.kernel.store.port import EntityQuery
 
 Selector: TypeAlias = tuple[tuple[str, ...] | None, str | None, TypeQuery | None]
 
+_COLLATION: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 TEXTS: Final = (
     "q",
     "scopeQ",
@@ -61,7 +63,7 @@ def entity_query(broker: Broker, query: dict[str, str], context: Context) -> Ent
     limit, offset, count = page_of(broker, query)
     if "csf" in query:
         parse_q(query["csf"], context.expand_name)
-    q, scope, order = query.get("q"), query.get("scopeQ"), query.get("orderBy")
+    q, scope = query.get("q"), query.get("scopeQ")
     return EntityQuery(
         ids=ids_of(query),
         id_pattern=query.get("idPattern"),
@@ -70,11 +72,26 @@ def entity_query(broker: Broker, query: dict[str, str], context: Context) -> Ent
         q=parse_q(q, context.expand_name, expand_values=_words(query, "expandValues")) if q is not None else None,
         scope=parse_scope(scope) if scope is not None else None,
         geo=geo_of(query, context),
-        order=parse_order(order, context.expand_name) if order else (),
+        order=_order(query, context),
         limit=limit,
         offset=offset,
         count=count,
     )
+
+
+def _order(query: dict[str, str], context: Context) -> tuple[OrderBy, ...]:
+    """Return the order that the parameters ask for (4.23); raises OperationNotSupported for one by a collation."""
+    collation, text = query.get("collation"), query.get("orderBy")
+    if collation is not None:
+        if not _COLLATION.fullmatch(collation):
+            raise BadRequestData(
+                f"collation is {collation!r}; a language tag such as und or de-u-co-phonebk is expected."
+            )
+        raise OperationNotSupported("collation asks for the order of a language; texts are ordered by code point here.")
+    if not text:
+        return ()
+    geometry = query.get("orderGeometry", "Point")
+    return parse_order(text, context.expand_name, origin=query.get("orderFrom"), geometry=geometry)
 
 
 def _held(query: dict[str, str], context: Context) -> tuple[str, ...] | None:
@@ -129,6 +146,7 @@ def document_parameters(request: Request, body: dict[str, Any]) -> dict[str, str
         coordinates = geo.get("coordinates")
         if coordinates is not None:
             found["coordinates"] = coordinates if isinstance(coordinates, str) else orjson.dumps(coordinates).decode()
+    found |= _ordering(body.get("ordering"))
     temporal = body.get("temporalQ")
     if temporal is not None:
         if not isinstance(temporal, dict):
@@ -140,6 +158,27 @@ def document_parameters(request: Request, body: dict[str, Any]) -> dict[str, str
             found["lastN"] = str(temporal["lastN"])
         if "aggrMethods" in temporal:
             found["aggrMethods"] = _list(temporal, "aggrMethods")
+    return found
+
+
+def _ordering(ordering: Any) -> dict[str, str]:
+    """Return OrderingParams (5.2.43) as URL parameters."""
+    if ordering is None:
+        return {}
+    if not isinstance(ordering, dict):
+        raise BadRequestData("ordering is not an object.")
+    found = {}
+    if "orderBy" in ordering:
+        found["orderBy"] = _list(ordering, "orderBy")
+    if "coordinates" in ordering:
+        if not isinstance(ordering["coordinates"], list):
+            raise BadRequestData("ordering.coordinates is not an array.")
+        found["orderFrom"] = orjson.dumps(ordering["coordinates"]).decode()
+    for name, parameter in (("geometry", "orderGeometry"), ("collation", "collation")):
+        if name in ordering:
+            if not isinstance(ordering[name], str):
+                raise BadRequestData(f"ordering.{name} is not a text.")
+            found[parameter] = ordering[name]
     return found
 
 

@@ -62,7 +62,7 @@ class Router:
             raise ResourceNotFound(f"There is nothing at {path}.")
         found = methods.get(method)
         if found is None:
-            if not parts[last] and method in node.get("{}", {}).get("", ()):
+            if not params and not parts[last] and method in node.get("{}", {}).get("", ()):
                 raise BadRequestData(f"An id or a name is missing at the end of {path}.")
             allowed = ", ".join(sorted(methods))
             raise MethodNotAllowed(f"{path} knows {allowed}, not {method}.", headers={"Allow": allowed})

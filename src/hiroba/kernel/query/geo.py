@@ -19,7 +19,7 @@ from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.errors import BadRequestData, TooComplexQuery
 from hiroba.kernel.model.geometry import check_geometry
 from hiroba.kernel.query.boxes import geo_boxes
-from hiroba.kernel.query.distance import metres_between, points_within
+from hiroba.kernel.query.distance import metres_between, point_distance, points_within
 from hiroba.kernel.query.reference import reference_shape
 from hiroba.kernel.query.tree import GeoQuery
 
@@ -141,6 +141,31 @@ def geo_matcher(query: GeoQuery) -> Callable[[Entity], bool]:
         return False
 
     return matches
+
+
+def distance_from(query: GeoQuery) -> Callable[[Entity], float | None]:
+    """Return a function from an entity to the metres between its GeoProperty and the reference geometry, or None.
+
+    The closest instance counts; None when there is none with a geometry.
+    """
+    name = query.geoproperty
+    reference = reference_shape(query)
+    centre = query.coordinates if query.geometry == "Point" else None
+
+    def metres(value: Any) -> float | None:
+        if not isinstance(value, dict):
+            return None
+        point = _plain_point(value) if centre is not None else None
+        if point is not None and centre is not None:
+            return point_distance(centre[0], centre[1], point[0], point[1])
+        shape = _shape_of(value)
+        return metres_between(reference, shape) if shape is not None else None
+
+    def closest(entity: Entity) -> float | None:
+        found = [metres(instance.get("value")) for instance in entity.get("attrs", {}).get(name, ())]
+        return min((one for one in found if one is not None), default=None)
+
+    return closest
 
 
 def _plain_point(value: dict[str, Any]) -> tuple[float, float] | None:

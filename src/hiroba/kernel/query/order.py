@@ -9,21 +9,25 @@ from typing import Any, Final
 import orjson
 
 from hiroba.kernel.model.entity import Entity
-from hiroba.kernel.model.errors import BadRequestData, OperationNotSupported
+from hiroba.kernel.model.errors import BadRequestData
+from hiroba.kernel.query.geo import distance_from, parse_geo
 from hiroba.kernel.query.moments import read_moment
 from hiroba.kernel.query.paths import path_reader, plain
 from hiroba.kernel.query.q import parse_path
 from hiroba.kernel.query.scan import Scanner
-from hiroba.kernel.query.tree import OrderBy
+from hiroba.kernel.query.tree import GeoQuery, OrderBy, Path
 
 _DIRECTION: Final = re.compile(r"[A-Za-z-]+")
 _NULL, _ABSENT = 8, 9
 
 
-def parse_order(text: str, expand: Callable[[str], str]) -> tuple[OrderBy, ...]:
-    """Parse `orderBy`: paths as in q, each with an optional `;asc` or `;desc`, separated by commas.
+def parse_order(
+    text: str, expand: Callable[[str], str], *, origin: Any = None, geometry: str = "Point"
+) -> tuple[OrderBy, ...]:
+    """Parse `orderBy`: paths as in q, separated by commas, each with an optional direction.
 
-    Raises BadRequestData naming the place, TooComplexQuery, and OperationNotSupported for orders by distance.
+    `;asc` and `;desc` sort by value; `;dist-asc` and `;dist-desc` by the distance of a GeoProperty from `origin`,
+    the coordinates of a `geometry`. Raises BadRequestData naming the place, and TooComplexQuery.
     """
     scan = Scanner(text, "orderBy")
     order: list[OrderBy] = []
@@ -31,24 +35,31 @@ def parse_order(text: str, expand: Callable[[str], str]) -> tuple[OrderBy, ...]:
         scan.term(0)
         path = parse_path(scan, expand)
         scan.skip()
-        descending = scan.take(";") and _descending(scan)
+        direction = _direction(scan) if scan.take(";") else "asc"
         if any(path == other.path for other in order):
             raise BadRequestData(f"orderBy: '{path.attr}' is named twice")
-        order.append(OrderBy(path, descending))
+        place = _place(path, origin, geometry) if direction.startswith("dist") else None
+        order.append(OrderBy(path, direction.endswith("desc"), place))
         if not scan.take(","):
             scan.finish("';asc', ';desc', ',' or the end")
             return tuple(order)
 
 
-def _descending(scan: Scanner) -> bool:
+def _direction(scan: Scanner) -> str:
     start = scan.at
     word = scan.match(_DIRECTION)
     scan.skip()
-    if word in ("dist-asc", "dist-desc"):
-        raise OperationNotSupported("orderBy: an order by distance is not offered")
-    if word not in ("asc", "desc"):
-        raise scan.error("'asc' or 'desc'", start)
-    return word == "desc"
+    if word not in ("asc", "desc", "dist-asc", "dist-desc"):
+        raise scan.error("'asc', 'desc', 'dist-asc' or 'dist-desc'", start)
+    return word
+
+
+def _place(path: Path, origin: Any, geometry: str) -> GeoQuery:
+    if origin is None:
+        raise BadRequestData("orderFrom is missing; an order by distance needs the place to measure from.")
+    if path.sub or path.trail:
+        raise BadRequestData("orderBy: an order by distance needs the name of a GeoProperty and nothing behind it")
+    return parse_geo("intersects", geometry, origin, path.attr)
 
 
 class _Backwards:
@@ -71,22 +82,40 @@ class _Backwards:
 def sort_key(order: Sequence[OrderBy]) -> Callable[[Entity], tuple[Any, ...]]:
     """Compile an order to a key for `sorted`; the first instance that has a value decides.
 
-    Kinds sort as numbers, texts (by code point), objects, arrays, booleans, times, dates, date-times; null
-    and what is not there come last in both directions.
+    Distances sort as numbers, the closest instance of a GeoProperty deciding. Kinds sort as numbers, texts (by code
+    point), objects, arrays, booleans, times, dates, date-times; null and what is not there come last both ways.
     """
-    terms = [(path_reader(term.path), term.descending) for term in order]
+    terms = [(_reader(term), term.descending) for term in order]
 
     def key(entity: Entity) -> tuple[Any, ...]:
         parts: list[Any] = []
         for read, descending in terms:
-            found = read(entity)
-            rank, value = _ranked(found[0].value) if found else (_ABSENT, 0)
+            rank, value = read(entity)
             last = rank >= _NULL
             pair = (rank, value)
             parts.append((last, pair if last or not descending else _Backwards(pair)))
         return tuple(parts)
 
     return key
+
+
+def _reader(term: OrderBy) -> Callable[[Entity], tuple[int, Any]]:
+    """Return a function from an entity to the rank of a value's kind and the value to compare within it."""
+    if term.origin is not None:
+        measure = distance_from(term.origin)
+
+        def distance(entity: Entity) -> tuple[int, Any]:
+            metres = measure(entity)
+            return (_ABSENT, 0) if metres is None else (0, metres)
+
+        return distance
+    read = path_reader(term.path)
+
+    def value(entity: Entity) -> tuple[int, Any]:
+        found = read(entity)
+        return _ranked(found[0].value) if found else (_ABSENT, 0)
+
+    return value
 
 
 def _ranked(value: Any) -> tuple[int, Any]:

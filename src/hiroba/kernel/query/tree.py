@@ -184,7 +184,11 @@ class TemporalQuery:
 
 @dataclass(frozen=True, slots=True)
 class OrderBy:
-    """Sort by the value at a path; `descending` turns it round."""
+    """Sort by the value at a path; `descending` turns it round.
+
+    With `origin` it is the distance of a GeoProperty from that geometry that counts.
+    """
 
     path: Path
     descending: bool = False
+    origin: GeoQuery | None = None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hiroba.kernel.model.errors import BadRequestData, OperationNotSupported
+from hiroba.kernel.model.errors import BadRequestData
 from hiroba.kernel.query.order import parse_order, sort_key
 from hiroba.kernel.query.tree import OrderBy, Path
 
@@ -57,6 +57,45 @@ def test_a_bad_order_is_refused(text: str) -> None:
         parse_order(text, same)
 
 
-def test_an_order_by_distance_is_refused_by_name() -> None:
-    with pytest.raises(OperationNotSupported, match="distance"):
-        parse_order("location;dist-asc", same)
+def place(number: int, *positions: list[float]) -> dict[str, Any]:
+    instances = [{"type": "GeoProperty", "value": {"type": "Point", "coordinates": one}} for one in positions]
+    return {"id": f"urn:x:{number}", "type": ["T"], "attrs": {"location": instances} if instances else {}}
+
+
+@pytest.mark.parametrize(
+    ("origin", "geometry", "expected"),
+    [
+        ("[134.05,34.34]", "Point", "1023"),
+        ("[[134.0,34.9],[134.2,34.9]]", "LineString", "2013"),
+        ("[[[134.04,34.3],[134.06,34.3],[134.06,34.36],[134.04,34.36],[134.04,34.3]]]", "Polygon", "1023"),
+    ],
+)
+def test_distances_order_by_the_closest_instance(origin: str, geometry: str, expected: str) -> None:
+    """What has no place comes last, both ways."""
+    places = [
+        place(0, [134.06, 34.40]),
+        place(1, [150.0, 10.0], [134.05, 34.341]),
+        place(2, [134.05, 34.8]),
+        place(3),
+    ]
+
+    def ranked(direction: str) -> str:
+        order = parse_order(f"location;{direction}", same, origin=origin, geometry=geometry)
+        return "".join(one["id"][-1] for one in sorted(places, key=sort_key(order)))
+
+    assert ranked("dist-asc") == expected
+    assert ranked("dist-desc") == expected[2::-1] + "3"
+
+
+@pytest.mark.parametrize(
+    ("text", "origin", "named"),
+    [
+        ("location;dist-asc", None, "orderFrom"),
+        ("location;dist-asc", "8,40", "coordinates"),
+        ("location.a;dist-asc", "[8,40]", "GeoProperty"),
+        ("location;dist-asc", "[8,400]", "geometry"),
+    ],
+)
+def test_an_order_by_distance_needs_a_place(text: str, origin: Any, named: str) -> None:
+    with pytest.raises(BadRequestData, match=named):
+        parse_order(text, same, origin=origin)
