@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeGuard
 
 import orjson
 
@@ -184,7 +184,7 @@ def _positions(geometry: dict[str, Any]) -> Iterator[tuple[float, float]]:
             pending.extend(node)
 
 
-def _is_position(node: Any) -> bool:
+def _is_position(node: Any) -> TypeGuard[Sequence[float]]:
     """Tell whether a node is a position; the value of a Property may look like a geometry and be none."""
     return (
         isinstance(node, (list, tuple))
