@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def figure(page: Page, name: str) -> Any:
 
 
 def test_a_file_is_checked_corrected_imported_and_taken_back(
-    server: Any, open_page: Any, tenant: str, sheet: Any
+    server: Any, open_page: Any, tenant: str, sheet: Any, axe: Callable[[Page], list[str]]
 ) -> None:
     page = open_page(f"{server.url}/import", tenant=tenant)
     choose(page, sheet(*ROWS, WRONG))
@@ -86,6 +87,7 @@ def test_a_file_is_checked_corrected_imported_and_taken_back(
     expect(page.get_by_role("region", name=re.compile("登録される内容"))).to_contain_text("中央集会所")
     expect(page.get_by_role("region", name=re.compile("取り込めない行"))).to_contain_text("95.0")
     assert halls(server, tenant) == [], "a preview writes nothing"
+    assert axe(page) == []
     note = page.get_by_role("combobox", name="備考を登録する項目")
     note.select_option(label="取り込まない")
     expect(page.get_by_role("region", name=re.compile("登録される内容"))).not_to_contain_text("土足可")
@@ -102,6 +104,7 @@ def test_a_file_is_checked_corrected_imported_and_taken_back(
     page.get_by_role("button", name="取り消す").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("集会所一覧.csv")
+    assert axe(page) == []
     dialog.get_by_role("button", name="やめる").click()
     assert len(halls(server, tenant)) == 3, "asking is not doing"
     page.get_by_role("button", name="取り消す").click()

@@ -85,7 +85,7 @@ export function cityLayers(source: 'places' | 'shapes', legend: readonly Legend[
       paint: {
         'circle-color': ['case', few, white, tone],
         'circle-opacity': 0.92,
-        'circle-radius': ['interpolate', ['linear'], ['log10', ['get', 'n']], 0.3, 10, 1, 14, 2, 19, 3, 26, 5, 38],
+        'circle-radius': ['interpolate', ['linear'], ['log10', ['get', 'n']], 0.3, 9, 1, 12, 2, 16, 3, 20, 5, 32],
         'circle-stroke-color': ['case', few, tone, white],
         'circle-stroke-width': 2,
       },
@@ -93,7 +93,7 @@ export function cityLayers(source: 'places' | 'shapes', legend: readonly Legend[
     {
       id: name('counts'), type: 'symbol', ...from, filter: ['>', ['get', 'n'], 1],
       layout: {
-        'text-field': shortCount(), 'text-font': [mapFont], 'text-size': 13,
+        'text-field': shortCount(), 'text-font': [mapFont], 'text-size': 12,
         'text-allow-overlap': true, 'text-ignore-placement': true,
       },
       paint: { 'text-color': ['case', few, tone, white] },
