@@ -315,3 +315,14 @@ def test_each_tenant_has_a_name_of_its_own_among_brokers(server: Running) -> Non
     assert own["contextSourceTimeAt"].endswith("Z")
     assert len({one["contextSourceAlias"] for one in (own, harbour, hills)}) == 3
     assert server.call("GET", at, **TENANTS[0]).body["contextSourceAlias"] == harbour["contextSourceAlias"]
+
+
+def test_a_reader_of_an_earlier_version_is_served(city: Running, tenant: str) -> None:
+    grade = {"grade": {"type": "VocabProperty", "vocab": "Good"}}
+    assert city.call("POST", f"{AT}/attrs", grade, NGSILD_Tenant=tenant).status == 204
+    earlier = city.call("GET", AT, NGSILD_Tenant=tenant, Prefer="ngsi-ld=1.5")
+    assert (earlier.status, earlier.headers["Preference-Applied"]) == (203, "ngsi-ld=1.5")
+    assert earlier.body["grade"] == {"type": "Property", "value": "Good"}
+    own = city.call("GET", AT, NGSILD_Tenant=tenant, Prefer="ngsi-ld=1.9")
+    assert (own.status, own.body) == (200, SHELTER | grade)
+    assert "Preference-Applied" not in city.call("GET", AT, NGSILD_Tenant=tenant, Prefer="respond-async").headers

@@ -5,7 +5,18 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from hiroba.kernel.api import batch, contexts, discovery, entities, health, identity, stream, subscriptions, temporal
+from hiroba.kernel.api import (
+    batch,
+    conformance,
+    contexts,
+    discovery,
+    entities,
+    health,
+    identity,
+    stream,
+    subscriptions,
+    temporal,
+)
 from hiroba.kernel.api.http import Receive, Request, Response, Scope, Send, problem
 from hiroba.kernel.api.router import Router
 from hiroba.kernel.broker.broker import Broker
@@ -43,11 +54,20 @@ class BrokerApp:
             LOG.exception("%s %s failed unexpectedly", request.method, scope["path"])
             answer = problem(HirobaError("The server met an error of its own; its log tells more."))
         if isinstance(answer, Response):
+            prefer = headers.get(b"prefer")
+            if prefer is not None:
+                version = conformance.preferred(prefer)
+                if version is not None:
+                    conformance.conform(answer, version, entities=_has_entities(scope["path"]))
             if tenant:
                 answer.headers.append((b"ngsild-tenant", tenant))
             await answer.send(send)
         else:
             await answer.run(receive, send)
+
+
+def _has_entities(path: str) -> bool:
+    return "/entities" in path or path.endswith("/entityOperations/query")
 
 
 def _path(scope: Scope) -> str:
