@@ -148,8 +148,9 @@ async def _answer(
     end.cancel()
     if company is not None:
         company.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await company
+        (outcome,) = await asyncio.gather(company, return_exceptions=True)
+        if isinstance(outcome, Exception):
+            LOG.error("what ran beside the server failed: %r", outcome)
     house.end_streams()
     server.should_exit = True
     await serving

@@ -128,6 +128,30 @@ async def test_a_write_refused_as_a_whole_is_tried_one_by_one(host: Any, tmp_pat
     assert [e["id"] for e in city.written] == ["urn:2", "urn:3"]
 
 
+async def test_of_two_readings_of_one_entity_only_the_refused_is_a_reject(host: Any, tmp_path: Path) -> None:
+    city = host.of("")
+    plainly = city.write
+
+    async def picky(entities: Any, **options: Any) -> Any:
+        bad = [one for one in entities if one.get("type") == "Bad"]
+        written = await plainly([one for one in entities if one not in bad], **options)
+        written.refused.update((one["id"], "a bad type") for one in bad)
+        return written
+
+    city.write = picky
+    agent = Agent(MANIFEST, host, data_dir=tmp_path)
+    agent.translate(lambda message: [Reading({"id": "urn:1", "type": message.source})])
+    await agent.spool.open()
+    for kind in ("Good", "Bad", "Good"):
+        await agent.spool.append(kind, b"{}")
+    await agent.spool.close()
+    await agent.start()
+    await settled(agent)
+    assert [reject.source for reject in await agent.spool.rejects()] == ["Bad"]
+    assert agent.spool.totals == {"received": 3, "written": 2, "rejected": 1}
+    await agent.stop()
+
+
 async def test_what_was_accepted_before_a_stop_is_written_after_the_next_start(host: Any, tmp_path: Path) -> None:
     host.of("").failures = [errors.CityUnreachable("gone")] * 100
     async with running(host, tmp_path) as agent:

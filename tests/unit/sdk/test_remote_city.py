@@ -49,6 +49,23 @@ async def test_the_token_and_the_tenant_are_shown() -> None:
     assert shown == [("Bearer secret", "t")]
 
 
+async def test_no_request_holds_an_id_twice_or_too_many_entities() -> None:
+    sent: list[list[str]] = []
+
+    async def note(request: web.Request) -> web.Response:
+        sent.append([one["id"] for one in await request.json()])
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/ngsi-ld/v1/entityOperations/upsert", note)
+    ids = ["a", "b", "a", "a", *(str(number) for number in range(1200))]
+    async with TestServer(app) as server, RemoteCity(str(server.make_url("/"))) as city:
+        written = await city.write([{"id": id, "type": "T"} for id in ids])
+    assert written.updated == ids
+    assert [id for part in sent for id in part] == ids
+    assert all(len(set(part)) == len(part) <= 500 for part in sent)
+
+
 async def test_a_stream_that_breaks_is_taken_up_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hiroba.sdk.backoff.Backoff.next_pause", lambda self: 0.001)
     asked: list[str | None] = []
