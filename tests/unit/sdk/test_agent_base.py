@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from hiroba.sdk import Agent, Manifest, Message, Misfit, Reading, errors
+from hiroba.sdk import Agent, Manifest, Message, Misfit, Reading, Spool, errors
 
 MANIFEST = Manifest(id="try", title={"ja": "試", "en": "Try"}, folder=Path(), kind="agent")
 
@@ -141,10 +141,11 @@ async def test_of_two_readings_of_one_entity_only_the_refused_is_a_reject(host: 
     city.write = picky
     agent = Agent(MANIFEST, host, data_dir=tmp_path)
     agent.translate(lambda message: [Reading({"id": "urn:1", "type": message.source})])
-    await agent.spool.open()
+    before = Spool(agent.spool.path)
+    await before.open()
     for kind in ("Good", "Bad", "Good"):
-        await agent.spool.append(kind, b"{}")
-    await agent.spool.close()
+        await before.append(kind, b"{}")
+    await before.close()
     await agent.start()
     await settled(agent)
     assert [reject.source for reject in await agent.spool.rejects()] == ["Bad"]
