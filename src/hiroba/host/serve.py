@@ -17,6 +17,7 @@ import uvicorn
 import uvloop
 
 from hiroba.host.guests import GuestError
+from hiroba.host.http_protocol import BoundedHttp
 from hiroba.host.settings import Settings
 from hiroba.host.wiring import House
 from hiroba.kernel.model.errors import HirobaError
@@ -126,7 +127,7 @@ async def _answer(
     settings = house.settings
     config = uvicorn.Config(
         house.asgi,
-        http="httptools",
+        http=BoundedHttp,
         ws="none",
         lifespan="off",
         access_log=False,

@@ -122,5 +122,6 @@ class House:
     async def _dispatch(
         self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
     ) -> None:
-        segment = scope["path"].split("/", 2)[1] if scope["path"] else ""
+        # what does not begin with a slash, as in `OPTIONS *`, leads to nobody but the console
+        segment = scope["path"].partition("/")[2].partition("/")[0]
         await self._by_segment.get(segment, self._console)(scope, receive, send)

@@ -24,7 +24,7 @@ from hiroba.kernel.model.errors import (
 from hiroba.kernel.model.ids import check_uri
 
 CONTEXT_REL: Final = "http://www.w3.org/ns/json-ld#context"
-_LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^;,=\s]+\s*(?:=\s*(?:\"[^\"]*\"|[^\";,\s]*))?)*)")
+_LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[^;,=\s]+\s*(?:=\s*(?:\"[^\"]*\"|[^\";,\s]*))?)*)")
 _OR: Final = re.compile(r"[,|]")
 MEMBERS: Final = frozenset(("id", "type", "scope"))
 STAMPS: Final = frozenset(("createdAt", "modifiedAt", "deletedAt", "expiresAt"))

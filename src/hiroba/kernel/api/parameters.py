@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, OperationNotSupported
+from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, OperationNotSupported, shown
+
+DIGITS: Final = 12
+"""How many a whole number may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,8 @@ class Parameters:
                     known = ", ".join(sorted(self.options)) or "none"
                     raise InvalidRequest(f"options has {word.strip()!r}, which means nothing here; known are {known}.")
         level = query.get("joinLevel", "1")
-        if not level.isascii() or not level.isdigit() or int(level) < 1:
-            raise BadRequestData(f"joinLevel is {level!r}; give a whole number of at least 1.")
+        if not level.isascii() or not level.isdigit() or len(level) > DIGITS or int(level) < 1:
+            raise BadRequestData(f"joinLevel is {shown(level)}; give a whole number of at least 1.")
         if query.get("join", "@none") != "@none":
             raise OperationNotSupported("join asks for linked entities; this broker does not gather them yet.")
 

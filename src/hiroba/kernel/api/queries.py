@@ -10,10 +10,11 @@ import orjson
 
 from hiroba.kernel.api.http import Request
 from hiroba.kernel.api.negotiation import MEMBERS, STAMPS, attribute_names, ids_of, names, page_of
+from hiroba.kernel.api.parameters import DIGITS
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import LOCATION
-from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, OperationNotSupported, TooComplexQuery
+from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, OperationNotSupported, TooComplexQuery, shown
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.query import parse_geo, parse_order, parse_q, parse_scope, parse_types
 from hiroba.kernel.query.tree import GeoQuery, OrderBy, TypeOr, TypeQuery
@@ -145,7 +146,7 @@ def document_parameters(request: Request, body: dict[str, Any]) -> dict[str, str
                 found[name] = _text(geo, name)
         coordinates = geo.get("coordinates")
         if coordinates is not None:
-            found["coordinates"] = coordinates if isinstance(coordinates, str) else orjson.dumps(coordinates).decode()
+            found["coordinates"] = coordinates if isinstance(coordinates, str) else _json(coordinates)
     found |= _ordering(body.get("ordering"))
     temporal = body.get("temporalQ")
     if temporal is not None:
@@ -173,7 +174,7 @@ def _ordering(ordering: Any) -> dict[str, str]:
     if "coordinates" in ordering:
         if not isinstance(ordering["coordinates"], list):
             raise BadRequestData("ordering.coordinates is not an array.")
-        found["orderFrom"] = orjson.dumps(ordering["coordinates"]).decode()
+        found["orderFrom"] = _json(ordering["coordinates"])
     for name, parameter in (("geometry", "orderGeometry"), ("collation", "collation")):
         if name in ordering:
             if not isinstance(ordering[name], str):
@@ -241,6 +242,13 @@ def any_of(types: list[TypeQuery | None]) -> TypeQuery | None:
     return parts[0] if len(parts) == 1 else TypeOr(parts)
 
 
+def _json(coordinates: Any) -> str:
+    try:
+        return orjson.dumps(coordinates).decode()
+    except orjson.JSONEncodeError as error:
+        raise BadRequestData(f"The coordinates cannot be read: {error}.") from error
+
+
 def _text(body: dict[str, Any], name: str) -> str:
     value = body[name]
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -262,6 +270,6 @@ def positive(query: dict[str, str], name: str) -> int | None:
     text = query.get(name)
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise InvalidRequest(f"{name} is {text!r}; give a whole number of at least 1.")
+    if not text.isascii() or not text.isdigit() or len(text) > DIGITS or int(text) < 1:
+        raise InvalidRequest(f"{name} is {shown(text)}; give a whole number of at least 1.")
     return int(text)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from hiroba.kernel.broker.temporal_periods import Duration
+from hiroba.kernel.broker.temporal_periods import LAST, Duration
 from hiroba.kernel.model.entity import Instance, value_of
 from hiroba.kernel.model.errors import BadRequestData
 from hiroba.kernel.model.instants import format_instant, parse_instant
@@ -182,4 +182,4 @@ class Aggregates:
         if self._period.whole:
             return format_instant(origin), format_instant(self._end if self._end is not None else self._last)
         period = self._period
-        return format_instant(period.edge(origin, number)), format_instant(period.edge(origin, number + 1))
+        return format_instant(period.edge(origin, number)), format_instant(min(period.edge(origin, number + 1), LAST))

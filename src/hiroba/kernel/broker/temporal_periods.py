@@ -17,6 +17,8 @@ _FORM: Final = re.compile(
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTH: Final = 2_629_746 * SECOND
 LONGEST_YEARS: Final = 10_000
+LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+"""The last instant (µs) that can be written."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -32,10 +34,9 @@ class Duration:
         return not self.months and not self.rest
 
     def edge(self, origin: int, number: int) -> int:
-        """Return where the period of a number begins, counted from an origin (µs)."""
-        if not self.months:
-            return origin + number * self.rest
-        return _plus_months(origin, number * self.months) + number * self.rest
+        """Return where the period of a number begins, counted from an origin (µs); just beyond `LAST` at most."""
+        start = _plus_months(origin, number * self.months) if self.months else origin
+        return min(start + number * self.rest, LAST + 1)
 
     def number(self, origin: int, instant: int) -> int:
         """Return the number of the period that an instant not before the origin lies in."""
@@ -71,6 +72,6 @@ def _plus_months(instant: int, months: int) -> int:
     index = moment.year * 12 + moment.month - 1 + months
     year, month = index // 12, index % 12 + 1
     if year > datetime.max.year:
-        return (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+        return LAST + 1
     day = min(moment.day, calendar.monthrange(year, month)[1])
     return (moment.replace(year=year, month=month, day=day) - _EPOCH) // timedelta(microseconds=1)
