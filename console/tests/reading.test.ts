@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Problem, problemFrom } from '../src/api/problem';
 import { address } from '../src/api/server';
+import { periodsOf, samplesOf } from '../src/api/ngsi';
 import { Vocabulary } from '../src/api/vocabulary';
 import { boxOf, graticule } from '../src/map/geometry';
 import { readUnits } from '../scripts/units';
@@ -23,6 +24,21 @@ describe('address', () => {
   it('leaves out what is empty and escapes the rest', () => {
     expect(address('/a', { tenant: '', q: 'name==あ', n: 0 })).toBe('/a?q=name%3D%3D%E3%81%82&n=0');
     expect(address('/a', { tenant: undefined })).toBe('/a');
+  });
+});
+
+describe('history', () => {
+  it('puts values in the order of time and leaves out what is no number', () => {
+    const samples = samplesOf([[2, '2026-04-01T02:00:00Z'], ['閉鎖', '2026-04-01T01:30:00Z'], [1, '2026-04-01T01:00:00Z']]);
+    expect(samples.map(({ value }) => value)).toEqual([1, 2]);
+    expect(samples[0]).toMatchObject({ at: Date.parse('2026-04-01T01:00:00Z'), low: 1, high: 1, count: 1 });
+  });
+
+  it('joins the aggregates of a period and places it in the middle', () => {
+    const period = ['2026-04-01T00:00:00Z', '2026-04-01T02:00:00Z'] as const;
+    const [sample] = periodsOf({ avg: [[2.5, ...period]], min: [[1, ...period]], max: [[4, ...period]], totalCount: [[7, ...period]] });
+    expect(sample).toEqual({ at: Date.parse('2026-04-01T01:00:00Z'), value: 2.5, low: 1, high: 4, count: 7 });
+    expect(periodsOf({})).toEqual([]);
   });
 });
 

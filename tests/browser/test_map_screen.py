@@ -201,6 +201,9 @@ def test_the_history_has_a_chart_and_a_table(server: Any, open_page: Any, tenant
     page = open_page(f"{server.url}/?entity={quote(GAUGE)}", tenant=tenant)
     chart = page.get_by_role("img", name=re.compile("水位：3件、最小 1.5m、最大 2.5m、最新 2m"))
     expect(chart.locator("canvas")).to_be_visible()
+    with page.expect_response(lambda answer: "aggrPeriodDuration=PT30M" in answer.url):
+        page.get_by_role("button", name="7日").click()
+    expect(chart.locator("canvas")).to_be_visible()
     page.get_by_role("button", name="表", exact=True).click()
     rows = page.locator(".history__table tbody tr")
     expect(rows).to_have_count(3)

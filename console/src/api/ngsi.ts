@@ -34,7 +34,14 @@ export interface Page {
   count: number;
 }
 
-export type Sample = [value: unknown, at: string];
+/** Is a number that an attribute had at a time, or over a period: its mean, least and greatest of `count` values. */
+export interface Sample {
+  at: number;
+  value: number;
+  low: number;
+  high: number;
+  count: number;
+}
 
 const reserved = new Set(['id', 'type', '@context', 'createdAt', 'modifiedAt', 'expiresAt', 'scope', 'deletedAt']);
 
@@ -108,16 +115,54 @@ export interface Past {
   last?: number;
 }
 
-/** Reads an attribute's values, oldest first. */
+/** Reads an attribute's numbers, oldest first. */
 export async function readSamples(server: Server, past: Past, signal?: AbortSignal): Promise<Sample[]> {
-  const entity = await readHistory(server, past, 'temporalValues', signal);
-  const lists = [entity[past.attribute] ?? []].flat() as { values?: Sample[] }[];
-  return lists.flatMap((one) => one.values ?? []).sort((a, b) => a[1].localeCompare(b[1]));
+  const entity = await readHistory(server, past, { options: 'temporalValues' }, signal);
+  const lists = [entity[past.attribute] ?? []].flat() as { values?: [unknown, string][] }[];
+  return samplesOf(lists.flatMap((one) => one.values ?? []));
+}
+
+/** Turns values with their times into samples, oldest first; what is no number is left out. */
+export function samplesOf(values: readonly (readonly [unknown, string])[]): Sample[] {
+  return values
+    .flatMap(([value, at]) =>
+      typeof value === 'number' ? [{ at: Date.parse(at), value, low: value, high: value, count: 1 }] : [])
+    .sort((a, b) => a.at - b.at);
+}
+
+type Periods = readonly (readonly [value: number, start: string, end: string])[];
+
+/** Reads the mean, least and greatest of an attribute's numbers over each period (ISO 8601), oldest first. */
+export async function readPeriods(server: Server, past: Past, period: string, signal?: AbortSignal): Promise<Sample[]> {
+  const entity = await readHistory(
+    server,
+    past,
+    { options: 'aggregatedValues', aggrMethods: 'avg,min,max,totalCount', aggrPeriodDuration: period },
+    signal,
+  );
+  return periodsOf(([entity[past.attribute] ?? []].flat() as Partial<Record<Aggregate, Periods>>[])[0] ?? {});
+}
+
+type Aggregate = 'avg' | 'min' | 'max' | 'totalCount';
+
+/** Joins the lists of an aggregated attribute by their periods; each sample stands in its period's middle. */
+export function periodsOf(found: Readonly<Partial<Record<Aggregate, Periods>>>): Sample[] {
+  const byStart = (name: Aggregate) => new Map((found[name] ?? []).map(([value, start]) => [start, value]));
+  const [lows, highs, counts] = [byStart('min'), byStart('max'), byStart('totalCount')];
+  return (found.avg ?? [])
+    .map(([value, start, end]) => ({
+      at: (Date.parse(start) + Date.parse(end)) / 2,
+      value,
+      low: lows.get(start) ?? value,
+      high: highs.get(start) ?? value,
+      count: counts.get(start) ?? 1,
+    }))
+    .sort((a, b) => a.at - b.at);
 }
 
 /** Reads an attribute's instances with all they carry (author, unit), newest first. */
 export async function readInstances(server: Server, past: Past, signal?: AbortSignal): Promise<Instance[]> {
-  const entity = await readHistory(server, past, 'sysAttrs', signal);
+  const entity = await readHistory(server, past, { options: 'sysAttrs', lastN: String(past.last ?? 100) }, signal);
   const instances = ([entity[past.attribute] ?? []].flat() as unknown[]).filter(isInstance);
   const time = (instance: Instance) => instance[past.clock] ?? timeOf(instance);
   return instances.sort((a, b) => time(b).localeCompare(time(a)));
@@ -128,11 +173,15 @@ export function timeOf(instance: Instance): string {
   return instance.observedAt ?? instance.modifiedAt ?? instance.createdAt ?? '';
 }
 
-async function readHistory(server: Server, past: Past, options: string, signal?: AbortSignal): Promise<Entity> {
+async function readHistory(
+  server: Server,
+  past: Past,
+  form: Readonly<Record<string, string>>,
+  signal?: AbortSignal,
+): Promise<Entity> {
   return server.ask<Entity>(`/ngsi-ld/v1/temporal/entities/${encodeURIComponent(past.id)}`, {
     query: {
-      timerel: 'after', timeAt: past.since.toISOString(), timeproperty: past.clock, attrs: past.attribute,
-      lastN: past.last, options,
+      timerel: 'after', timeAt: past.since.toISOString(), timeproperty: past.clock, attrs: past.attribute, ...form,
     },
     signal,
   });

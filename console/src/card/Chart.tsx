@@ -14,6 +14,7 @@ interface Props {
   samples: readonly Sample[];
   edits: readonly Instance[];
   since: Date;
+  latest: unknown;
   label: string;
   unit: string;
 }
@@ -23,13 +24,12 @@ const ink = '#4d4d4d';
 const blue = '#0017c1';
 const orange = '#ac3e00';
 
-/** Returns the samples that are numbers as points of a chart. */
-function numbers(samples: readonly Sample[]): [at: number, value: number][] {
-  return samples.flatMap(([value, at]) => (typeof value === 'number' ? [[Date.parse(at), value]] : []));
+function extreme(values: readonly number[], choose: (a: number, b: number) => number): number | undefined {
+  return values.length === 0 ? undefined : values.reduce((a, b) => choose(a, b));
 }
 
 /** Draws an attribute's numbers over time; what a person corrected is marked. The summary stands for it in words. */
-export default function Chart({ samples, edits, since, label, unit }: Props) {
+export default function Chart({ samples, edits, since, latest, label, unit }: Props) {
   const { language, t } = useWords();
   const holder = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -37,7 +37,8 @@ export default function Chart({ samples, edits, since, label, unit }: Props) {
     const chart = init(holder.current, null, { renderer: 'canvas' });
     const resize = new ResizeObserver(() => chart.resize());
     resize.observe(holder.current);
-    const lines = numbers(samples);
+    const line = (pick: (sample: Sample) => number) => samples.map((sample) => [sample.at, pick(sample)]);
+    const spread = samples.some(({ low, high }) => low !== high);
     const marks = edits.filter(({ value }) => typeof value === 'number').map((one) => [Date.parse(timeOf(one)), one.value as number]);
     chart.setOption({
       animation: false,
@@ -57,9 +58,18 @@ export default function Chart({ samples, edits, since, label, unit }: Props) {
       },
       series: [
         {
-          type: 'line', name: label, data: lines, showSymbol: lines.length < 30, symbolSize: 5, sampling: 'lttb',
-          lineStyle: { width: 2, color: blue }, itemStyle: { color: blue }, areaStyle: { color: 'rgba(0,23,193,0.06)', origin: 'start' },
+          type: 'line', name: label, data: line(({ value }) => value), showSymbol: samples.length < 30, symbolSize: 5,
+          sampling: 'lttb', lineStyle: { width: 2, color: blue }, itemStyle: { color: blue }, z: 3,
+          ...(spread ? {} : { areaStyle: { color: 'rgba(0,23,193,0.06)', origin: 'start' } }),
         },
+        // Between the least and the greatest of each period: an unseen line, and the band stacked on it.
+        ...(spread ? [
+          { type: 'line', stack: 'band', data: line(({ low }) => low), showSymbol: false, lineStyle: { opacity: 0 }, silent: true },
+          {
+            type: 'line', stack: 'band', data: line(({ low, high }) => high - low), showSymbol: false, silent: true,
+            lineStyle: { opacity: 0 }, areaStyle: { color: 'rgba(0,23,193,0.14)' },
+          },
+        ] : []),
         { type: 'scatter', name: t('history.mark'), data: marks, symbol: 'diamond', symbolSize: 12, itemStyle: { color: orange } },
       ],
     });
@@ -68,11 +78,10 @@ export default function Chart({ samples, edits, since, label, unit }: Props) {
       chart.dispose();
     };
   }, [samples, edits, since, label, unit, language, t]);
-  const values = numbers(samples).map(([, value]) => value);
   const text = (value: number | undefined) => (value === undefined ? '' : `${written(value, language)}${unit}`);
   const summary = t('history.summary', {
-    title: label, n: values.length, last: text(values.at(-1)),
-    min: text(values.reduce((a, b) => Math.min(a, b), values[0] ?? 0)), max: text(values.reduce((a, b) => Math.max(a, b), values[0] ?? 0)),
+    title: label, n: samples.reduce((sum, { count }) => sum + count, 0), last: text(typeof latest === 'number' ? latest : samples.at(-1)?.value),
+    min: text(extreme(samples.map(({ low }) => low), Math.min)), max: text(extreme(samples.map(({ high }) => high), Math.max)),
   });
   return (
     <figure className="chart">

@@ -1,7 +1,7 @@
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
 import { useAnswer } from '../app/answer';
 import { useVocabulary } from '../app/vocabulary';
-import { attributesOf, type Entity, type Instance, instanceOf, mainType, readInstances, readSamples, timeOf } from '../api/ngsi';
+import { attributesOf, type Entity, type Instance, instanceOf, mainType, readInstances, readPeriods, readSamples, timeOf } from '../api/ngsi';
 import { moment } from '../i18n/format';
 import { useWords } from '../i18n/language';
 import { Boundary } from '../parts/Boundary';
@@ -11,6 +11,8 @@ import { contentOf, written } from './values';
 const Chart = lazy(() => import('./Chart'));
 
 const spans = { day: 1, week: 7, month: 30 } as const;
+/** Says over which periods long spans are drawn; a day is drawn value by value. */
+const periods = { day: null, week: 'PT30M', month: 'PT2H' } as const;
 type Span = keyof typeof spans;
 const oneDay = 86_400_000;
 const rowsShown = 100;
@@ -87,8 +89,13 @@ function Past({ entity, name, span, asChart, newest }: {
       since: new Date(Date.now() - spans[span] * oneDay),
       clock: now?.observedAt && !now.editedBy ? 'observedAt' : 'modifiedAt',
     } as const;
-    const instances = readInstances(server, { ...past, last: rowsShown }, signal);
-    return { instances: await instances, samples: asChart ? await readSamples(server, past, signal) : [], since: past.since };
+    const period = periods[span];
+    const samples = () => (period ? readPeriods(server, past, period, signal) : readSamples(server, past, signal));
+    const [instances, drawn] = await Promise.all([
+      readInstances(server, { ...past, last: rowsShown }, signal),
+      asChart ? samples() : [],
+    ]);
+    return { instances, samples: drawn, since: past.since };
   });
   const reload = answer.reload;
   useEffect(() => {
@@ -108,7 +115,7 @@ function Past({ entity, name, span, asChart, newest }: {
   return (
     <Boundary fallback={table}>
       <Suspense fallback={<Loading />}>
-        <Chart samples={samples} edits={instances.filter(({ editedBy }) => editedBy)} since={since} label={label} unit={unit} />
+        <Chart samples={samples} edits={instances.filter(({ editedBy }) => editedBy)} since={since} latest={instances[0]?.value} label={label} unit={unit} />
       </Suspense>
     </Boundary>
   );
