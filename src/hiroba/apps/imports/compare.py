@@ -26,7 +26,7 @@ class Difference:
         return bool(self.changed or self.gone)
 
 
-def difference(made: Entity, present: Entity, speaks_for: Set[str]) -> Difference:
+def difference(made: Entity, present: Entity, *, speaks_for: Set[str]) -> Difference:
     """Compare two normalized entities; an attribute that the file speaks for but does not give is gone.
 
     What an editor has signed stays as it is, even if the file still has the old value.

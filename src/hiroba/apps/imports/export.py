@@ -27,7 +27,7 @@ _FORMULA = ("=", "+", "-", "@", "\t")
 Entity = dict[str, Any]
 
 
-async def export(city: City, type: str, format: str, target: Path, *, lang: str = "ja") -> int:
+async def export(city: City, type: str, *, format: str, target: Path, lang: str = "ja") -> int:
     """Write all entities of a type into a file and return how many; raises ResourceNotFound when there are none.
 
     Tables have a first line of attribute names and one row per entity; members of objects have columns of their own,

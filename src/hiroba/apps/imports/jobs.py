@@ -145,7 +145,7 @@ class Jobs:
         return job.retired
 
     async def _retire(self, job: Job, ids: list[str]) -> None:
-        job.retired += await retire(self._app.city(job.tenant), ids, self._journal(job))
+        job.retired += await retire(self._app.city(job.tenant), ids, journal=self._journal(job))
         job.progress.gone = [entry for entry in job.progress.gone if entry["id"] not in set(ids)]
 
     async def _run(self, job: Job, dataset: Dataset, known: Survey, retire_gone: bool) -> None:

@@ -89,8 +89,8 @@ class Plan:
 def make_plan(
     table: Table,
     rows: Sequence[Row],
-    mapping: Mapping | None,
     *,
+    mapping: Mapping | None = None,
     type: str | None = None,
     choice: Dictionary[str, str | None] | None = None,
 ) -> Plan:

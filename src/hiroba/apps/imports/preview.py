@@ -48,7 +48,7 @@ def _columns(dataset: Dataset) -> list[dict[str, Any]]:
     table = dataset.table
     if table is None:
         return []
-    plan = dataset.plan or make_plan(table, dataset.sample, None)
+    plan = dataset.plan or make_plan(table, dataset.sample)
     choice = plan.choice()
     columns = []
     for index, header in enumerate(table.columns):

@@ -126,7 +126,7 @@ class ImportRoutes:
         target = Path(folder.name) / "export"
         lang = _language(request)
         try:
-            await export.export(self._app.city(_tenant(request)), type, format, target, lang=lang)
+            await export.export(self._app.city(_tenant(request)), type, format=format, target=target, lang=lang)
         except BaseException:
             folder.cleanup()
             raise

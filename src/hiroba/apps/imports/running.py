@@ -176,7 +176,7 @@ class _Writer:
             news.append(made)
             entries.append({"op": "created", "id": id, "attrs": list(attributes(made))})
             return
-        found = difference(made, before, self.dataset.attributes())
+        found = difference(made, before, speaks_for=self.dataset.attributes())
         self.progress.kept += len(found.kept)
         if not found:
             self.progress.unchanged += 1

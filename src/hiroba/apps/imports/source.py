@@ -56,7 +56,7 @@ class Dataset:
     def choose(self, type: str | None, choice: Dictionary[str, str | None] | None) -> None:
         """Correct the entity type and the attributes of columns (None leaves a column out)."""
         if self.table is not None:
-            self.plan = make_plan(self.table, self.sample, self.mapping, type=type, choice=choice)
+            self.plan = make_plan(self.table, self.sample, mapping=self.mapping, type=type, choice=choice)
 
 
 def open_source(path: Path, name: str, *, type: str | None = None, bounds: places.Box = places.JAPAN) -> list[Dataset]:
@@ -103,7 +103,7 @@ def _dataset(name: str, sniffed: Sniffed, table: Table, type: str | None, bounds
     if mapping is not None and mapping.id == "place":
         dataset.mapping = None
     known = dataset.mapping is not None
-    plan = make_plan(table, sample, dataset.mapping, type=type)
+    plan = make_plan(table, sample, mapping=dataset.mapping, type=type)
     if known or type or has_place(plan):
         dataset.plan = plan
     return dataset

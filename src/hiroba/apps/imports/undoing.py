@@ -38,7 +38,7 @@ async def undo(city: City, journal: Journal) -> Undone:
     return result
 
 
-async def retire(city: City, ids: Sequence[str], journal: Journal) -> int:
+async def retire(city: City, ids: Sequence[str], *, journal: Journal) -> int:
     """Delete entities that are gone from the newest edition, and return how many there were; it can be undone."""
     count = 0
     rest = iter(ids)

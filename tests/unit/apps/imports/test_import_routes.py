@@ -16,7 +16,7 @@ import pytest
 
 from hiroba.apps import imports
 from hiroba.host.manifests import read_manifest, read_texts
-from hiroba.sdk import App, Host, testing
+from hiroba.sdk import App, Host, errors, testing
 from hiroba.sdk.testing import Answered
 from hiroba.sdk.web import site
 
@@ -260,6 +260,19 @@ async def test_jobs_survive_a_restart_and_an_unfinished_one_has_failed(app: App,
     assert (await request(again, "POST", f"/jobs/{job['job']}/undo")).json()["state"] == "undone"
     assert await again.city().types() == {}
     await again.stop()
+
+
+async def test_an_import_that_cannot_write_has_failed_and_says_so(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: Any) -> None:
+        raise errors.StoreUnavailable("the disk is full")
+
+    shown = (await send(app, "公園.csv", HEADER + "".join(ROWS))).json()
+    monkeypatch.setattr("hiroba.apps.imports.running.read_many", broken)
+    job = await carry_out(app, shown["upload"])
+    assert (job["state"], job["written"]) == ("failed", 0)
+    assert "the disk is full" in job["error"]
+    assert await app.city().types() == {}
+    assert (await request(app, "POST", f"/jobs/{job['job']}/undo")).json()["state"] == "undone"
 
 
 @pytest.fixture

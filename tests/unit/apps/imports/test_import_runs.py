@@ -96,11 +96,14 @@ async def test_undo_brings_back_exactly_what_was(host: Host, write: Any, tmp_pat
     await bring(city, write("parks.csv", HEADER + ROWS[0] + ROWS[1]))
     before = await all_parks(city)
     journal = Journal(tmp_path / "journal.jsonl")
-    newer = HEADER + ROWS[0].replace("087-111-1111", "").replace("噴水あり", "改修") + ROWS[1] + ROWS[2]
+    # one attribute changes, one goes, one comes, one park comes
+    changed = ROWS[0].replace("087-111-1111", "").replace("噴水あり", "改修")
+    newer = HEADER + changed + ROWS[1].replace(",\n", ",遊具あり\n") + ROWS[2]
     result = await bring(city, write("newer.csv", newer), journal=journal)
-    assert (result.written, result.unchanged) == (2, 1)
+    assert (result.written, result.unchanged) == (3, 0)
+    assert (await all_parks(city))["東公園"]["note"]["value"] == "遊具あり"
     undone = await undo(city, journal)
-    assert (undone.restored, undone.left) == (2, [])
+    assert (undone.restored, undone.left) == (3, [])
     assert await all_parks(city) == before
 
 
@@ -123,7 +126,7 @@ async def test_rows_that_are_gone_are_listed_and_stay_until_consent(host: Host, 
     assert result.gone == [{"id": before["西公園"]["id"], "name": "西公園"}]
     assert await all_parks(city) == before
     journal = Journal(tmp_path / "journal.jsonl")
-    assert await retire(city, [entry["id"] for entry in result.gone], journal) == 1
+    assert await retire(city, [entry["id"] for entry in result.gone], journal=journal) == 1
     assert set(await all_parks(city)) == {"中央公園", "東公園"}
     assert (await undo(city, journal)).restored == 1
     assert await all_parks(city) == before
