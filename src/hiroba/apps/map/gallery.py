@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+from hiroba.apps.map.crowds import apart
 from hiroba.apps.map.gazetteer import Gazetteer
 from hiroba.apps.map.painting import Manner, paint
 from hiroba.apps.map.tiles import Feature, Tile, encode
@@ -110,5 +111,5 @@ class Gallery:
 
 
 def _rendered(features: Sequence[Feature]) -> Painted:
-    plain = encode(features)
+    plain = encode(apart(features))
     return Painted(plain, gzip.compress(plain, 5) if len(plain) >= _WORTH_PACKING else b"")
