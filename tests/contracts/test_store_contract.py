@@ -151,6 +151,24 @@ class TestFind:
         assert (ids(behind), behind.more, behind.count) == ([], False, 45)
         assert (ids(only_count), only_count.count) == ([], 45)
 
+    async def test_pages_shift_with_what_goes_and_comes(self, tenant: TenantStore) -> None:
+        async def paged() -> list[str]:
+            found: list[str] = []
+            for offset in range(0, 12, 3):
+                for types in (None, SENSOR):
+                    page = await tenant.find(EntityQuery(types=types, limit=3, offset=offset))
+                found += ids(page)
+            return found
+
+        await tenant.mutate([create(make(n)) for n in range(9)])
+        assert await paged() == [str(n) for n in range(9)]
+        await tenant.mutate([drop("urn:ngsi-ld:Sensor:1"), create(make(9))])
+        assert await paged() == ["0", *(str(n) for n in range(2, 10))]
+        await tenant.mutate([create(make(1))])
+        assert await paged() == [str(n) for n in range(10)]
+        await tenant.mutate([put({**make(4), "type": [iri("Gauge")]})])
+        assert await paged() == ["0", "1", "2", "3", *(str(n) for n in range(5, 10))]
+
     async def test_everything(self, tenant: TenantStore) -> None:
         await tenant.mutate([create(make(1)), create(make(2, "Gauge")), create(make(3)), drop("urn:ngsi-ld:Sensor:3")])
         page = await tenant.find(EntityQuery(count=True))

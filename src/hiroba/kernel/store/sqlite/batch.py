@@ -81,6 +81,7 @@ class Batch:
         self._shapes: dict[rows.Shape, int] = {}
         self.geo_changed = False
         self.members_changed = False
+        self.order_changed = False
         self._reset()
 
     def _reset(self) -> None:
@@ -104,6 +105,7 @@ class Batch:
         self._log(change, ref)
         self._index(ref, before, after)
         for iri in gone:
+            self.order_changed = True
             self._sets["gone_type"][self._names.intern(iri), ref] = False
 
     def _entity(self, ref: int, seq: int, *, at: int, entity: Entity, deleted: int | None) -> None:
@@ -221,6 +223,7 @@ class Batch:
         fresh = after["type"] if after else []
         if stale != fresh:
             self.members_changed = True
+            self.order_changed = self.order_changed or bool(stale)
             table = self._sets["entity_type"]
             for iri in stale:
                 table[intern(iri), ref] = False

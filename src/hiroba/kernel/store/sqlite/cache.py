@@ -2,7 +2,36 @@
 
 from __future__ import annotations
 
+import orjson
+
+from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.store.port import Stored
+
+
+class Row(Stored):
+    """An entity as its row has it, decoded when somebody looks into it: who has it rendered already need not."""
+
+    __slots__ = ("_doc", "_entity", "id")
+
+    def __init__(self, id: str, ref: int, version: int, doc: bytes) -> None:
+        self.id = id
+        self.ref = ref
+        self.version = version
+        self._doc = doc
+        self._entity: Entity | None = None
+
+    @property
+    def entity(self) -> Entity:
+        """Return the entity."""
+        found = self._entity
+        if found is None:
+            found = self._entity = orjson.loads(self._doc)
+            self._doc = b""
+        return found
+
+    @entity.setter
+    def entity(self, entity: Entity) -> None:
+        self._entity = entity
 
 
 class Cache:
@@ -52,7 +81,7 @@ class Cache:
         if len(self._young) >= self._half:
             self._old, self._old_refs = self._young, self._young_refs
             self._young, self._young_refs = {}, {}
-        self._young[stored.entity["id"]] = stored
+        self._young[stored.id if type(stored) is Row else stored.entity["id"]] = stored
         self._young_refs[stored.ref] = stored
 
     def drop(self, id: str, ref: int) -> None:

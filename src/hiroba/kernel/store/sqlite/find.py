@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 import apsw
@@ -19,8 +20,9 @@ from hiroba.kernel.query.selection import scope_matcher, types_matcher
 from hiroba.kernel.query.tree import GeoQuery, Query, ScopeQuery, TypeIs, TypeQuery
 from hiroba.kernel.store.port import EntityQuery, Page, Stored
 from hiroba.kernel.store.sqlite import plan
+from hiroba.kernel.store.sqlite.cache import Row
 from hiroba.kernel.store.sqlite.names import Names
-from hiroba.kernel.store.sqlite.shared import Shared, decode, expired, now
+from hiroba.kernel.store.sqlite.shared import Shared, expired, now
 
 Matcher = Callable[[Entity], bool]
 
@@ -29,10 +31,13 @@ IN_LOOP: Final = 300
 SELECTIVE: Final = 2000
 """Candidates up to which an index is used although the page may fill sooner without it."""
 SORTED_AT_MOST: Final = 200_000
+STARTS: Final = 4096
+"""Beginnings of pages that are remembered."""
+_FIRST: Final = itemgetter(0)
 
 _LIVE = "SELECT ref FROM entity WHERE deleted IS NULL"
-_BY_ID = "SELECT ref, version, doc FROM entity WHERE id = ? AND deleted IS NULL"
-_BY_REF = "SELECT ref, version, doc FROM entity WHERE ref = ? AND deleted IS NULL"
+_BY_ID = "SELECT id, ref, version, doc FROM entity WHERE id = ? AND deleted IS NULL"
+_BY_REF = "SELECT id, ref, version, doc FROM entity WHERE ref = ? AND deleted IS NULL"
 
 
 class NeedsThread(Exception):
@@ -88,7 +93,7 @@ def by_id(db: apsw.Connection, shared: Shared, id: str) -> Stored | None:
     if found is None:
         row = db.execute(_BY_ID, (id,)).fetchone()
         if row is not None:
-            found = decode(*row)
+            found = Row(*row)
             shared.cache.put(found)
     return found
 
@@ -163,8 +168,7 @@ class Finder:
         """Answer a query by type alone from the index."""
         query, shared, db = self.query, self.shared, self.db
         sql = _LIVE if query.types is None else plan.types_sql(query.types, shared.names)
-        window = (query.limit + 1, query.offset)
-        refs = [ref for (ref,) in db.execute(f"{sql} ORDER BY ref LIMIT ? OFFSET ?", window)]
+        refs = self._window(sql)
         rows = [stored for ref in refs[: query.limit] if (stored := self.stored(ref)) is not None]
         count = None
         if query.count:
@@ -173,6 +177,25 @@ class Finder:
                 count = db.execute(f"SELECT count(*) FROM ({sql})").get
         return Page(rows, len(refs) > query.limit, count)
 
+    def _window(self, sql: str) -> list[int]:
+        """Return the refs of a page and the one after it.
+
+        Where a page begins is remembered, so that paging through a type does not go over the pages before again.
+        """
+        query, starts = self.query, self.shared.starts
+        types, more = query.types, query.limit + 1
+        start = starts.get((types, query.offset))
+        if start is not None:
+            refs = list(map(_FIRST, self.db.execute(f"{sql} AND ref >= ? ORDER BY ref LIMIT ?", (start, more))))
+        else:
+            refs = list(map(_FIRST, self.db.execute(f"{sql} ORDER BY ref LIMIT ? OFFSET ?", (more, query.offset))))
+        if len(refs) == more and self.budget is not None and (types is None or isinstance(types, TypeIs)):
+            if len(starts) >= STARTS:
+                starts.clear()
+            starts[types, query.offset] = refs[0]
+            starts[types, query.offset + query.limit] = refs[-1]
+        return refs
+
     def stored(self, ref: int) -> Stored | None:
         cache = self.shared.cache
         found = cache.by_ref(ref) if self.budget is not None else cache.peek(ref)
@@ -180,7 +203,7 @@ class Finder:
             row = self.db.execute(_BY_REF, (ref,)).fetchone()
             if row is None:
                 return None
-            found = decode(*row)
+            found = Row(*row)
             if self.budget is not None:
                 cache.put(found)
         return found
@@ -195,7 +218,7 @@ class Finder:
 
     def _row(self, id: str) -> Stored | None:
         row = self.db.execute(_BY_ID, (id,)).fetchone()
-        return None if row is None else decode(*row)
+        return None if row is None else Row(*row)
 
     def _matches(self) -> Iterator[Stored]:
         """Return what matches, in creation order."""
@@ -203,13 +226,12 @@ class Finder:
         sources = sources_of(query, shared.names)
         if not sources:
             return self._checked(self._scan())
-        whole = plan.Both(tuple(sources))
         limit = SELECTIVE
         if self.budget is None:
             limit = max(SELECTIVE, self._population() // (2 if query.count or query.order else 8))
-        if plan.estimate(db, whole, limit) >= limit:
+        refs = plan.collect_below(db, plan.Both(tuple(sources)), limit)
+        if refs is None:
             return self._checked(self._scan())
-        refs = plan.collect(db, whole, limit)
         if query.types is not None and len(refs) > SELECTIVE:
             refs &= {ref for (ref,) in db.execute(plan.types_sql(query.types, shared.names))}
         return self._checked(self._at_refs(sorted(refs)))
@@ -233,12 +255,16 @@ class Finder:
             return
         if query.types is not None:
             refs = plan.types_sql(query.types, self.shared.names)
-            sql = f"SELECT e.ref, e.version, e.doc FROM ({refs} ORDER BY ref) t CROSS JOIN entity e ON e.ref = t.ref"
+            sql = f"{refs} ORDER BY ref"
         else:
-            sql = "SELECT ref, version, doc FROM entity WHERE deleted IS NULL ORDER BY ref"
-        for ref, version, doc in self.db.execute(sql):
+            sql = f"{_LIVE} ORDER BY ref"
+        if self.budget is not None:
+            yield from self._at_refs(ref for (ref,) in self.db.execute(sql))
+            return
+        sql = f"SELECT e.id, e.ref, e.version, e.doc FROM ({sql}) t CROSS JOIN entity e ON e.ref = t.ref"
+        for id, ref, version, doc in self.db.execute(sql):
             known = cache.peek(ref)
-            yield known if known is not None and known.version == version else decode(ref, version, doc)
+            yield known if known is not None and known.version == version else Row(id, ref, version, doc)
 
     def _named(self, pattern: str) -> Iterator[Stored]:
         """Go through the ids, decoding only the entities whose ids match."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import apsw
 
+from hiroba.kernel.model.entity import LOCATION
 from hiroba.kernel.query.boxes import geo_boxes
 from hiroba.kernel.query.moments import read_moment
 from hiroba.kernel.query.paths import plain
@@ -62,8 +64,11 @@ _ANY = "SELECT ref FROM attr_value WHERE attr = ?"
 _TEXT = f"{_ANY} AND v >= '' AND v < x''"
 _EMPTY_TEXT, _FIRST_BLOB = "", b""
 _SHARP_NUMBERS: Final = 1 << 53
+_FIRST: Final = itemgetter(0)
 _FEW: Final = 32
 """Candidates that are sooner looked at than narrowed further."""
+_PROBE: Final = 256
+"""Refs that are sooner read than counted first, which goes through the index twice."""
 
 
 def estimate(db: apsw.Connection, source: Source, limit: int) -> int:
@@ -82,13 +87,24 @@ def estimate(db: apsw.Connection, source: Source, limit: int) -> int:
             return sum(estimate(db, part, limit) for part in parts)
 
 
+def collect_below(db: apsw.Connection, source: Both, limit: int) -> set[int] | None:
+    """Return a source's refs, or None when each of its conditions gives `limit` of them or more."""
+    if len(source.parts) == 1 and isinstance(source.parts[0], Leaf) and len(source.parts[0].selects) == 1:
+        ((sql, values),) = source.parts[0].selects
+        probe = min(limit, _PROBE)
+        found = db.execute(f"{sql} LIMIT {probe}", values).fetchall()
+        if len(found) < probe:
+            return set(map(_FIRST, found))
+    return None if estimate(db, source, limit) >= limit else collect(db, source, limit)
+
+
 def collect(db: apsw.Connection, source: Source, limit: int) -> set[int]:
     """Return a source's refs; of several conditions that all must hold only those below `limit` are read."""
     match source:
         case Leaf(selects):
             refs: set[int] = set()
             for sql, values in selects:
-                refs.update(ref for (ref,) in db.execute(sql, values))
+                refs.update(map(_FIRST, db.execute(sql, values).fetchall()))
             return refs
         case Either(parts):
             return set().union(*(collect(db, part, limit) for part in parts))
@@ -261,9 +277,11 @@ def geo_source(query: GeoQuery, names: Names) -> Source | None:
     attr = names.ids.get(query.geoproperty)
     if attr is None:
         return NOTHING
+    # what is kept beside a box costs a look-up of its own; slot 0 tells the default location without it
+    first = f"id % {rows.SLOTS} = 0 OR" if query.geoproperty == LOCATION else f"id % {rows.SLOTS} <> 0 AND"
     sql = (
         f"SELECT id / {rows.SLOTS} AS ref FROM geo WHERE x1 >= ? AND x0 <= ? AND y1 >= ? AND y0 <= ? "
-        "AND (attr = ? OR attr IS NULL)"
+        f"AND ({first} (attr = ? OR attr IS NULL))"
     )
     return Leaf(tuple((sql, (w, e, s, n, attr)) for w, s, e, n in boxes))
 

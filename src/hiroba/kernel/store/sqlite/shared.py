@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import apsw
-import orjson
 
 from hiroba.kernel.model.entity import Entity
-from hiroba.kernel.store.port import Change, Stored
+from hiroba.kernel.query.tree import TypeQuery
+from hiroba.kernel.store.port import Change
 from hiroba.kernel.store.sqlite.batch import instant
 from hiroba.kernel.store.sqlite.cache import Cache
 from hiroba.kernel.store.sqlite.names import Names
@@ -34,6 +34,8 @@ class Shared:
         self.last_seq = 0
         self.next_ref = 1
         self.geo_generation = 0
+        self.starts: dict[tuple[TypeQuery | None, int], int] = {}
+        """The ref with which a page begins, by type and offset; those that are created come after all others."""
         self.next_expiry: int | None = None
 
     @property
@@ -50,6 +52,7 @@ class Shared:
         self.next_ref = int(db.execute("SELECT coalesce(max(ref), 0) + 1 FROM entity").get)
         self.load_expiry(db)
         self.geo_generation += 1
+        self.starts.clear()
         self.recent.clear()
 
     def load_expiry(self, db: apsw.Connection) -> None:
@@ -75,8 +78,3 @@ def expired(entity: Entity, at: int) -> bool:
         return False
     end = instant(expires)
     return end is not None and end <= at
-
-
-def decode(ref: int, version: int, doc: bytes | str) -> Stored:
-    """Return an entity from its row."""
-    return Stored(ref, version, orjson.loads(doc))

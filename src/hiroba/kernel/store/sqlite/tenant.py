@@ -68,8 +68,10 @@ class SqliteTenant:
                 stored = by_id(self._readers.db, shared, id)
             except apsw.Error as error:
                 raise unavailable(error, shared.label) from error
-        if stored is not None and "expiresAt" in stored.entity and expired(stored.entity, now()):
-            return None
+        if stored is not None and shared.next_expiry is not None:
+            at = now()
+            if shared.expiring(at) and expired(stored.entity, at):
+                return None
         return stored
 
     async def get_refs(self, refs: Sequence[int]) -> list[Stored]:
@@ -77,7 +79,8 @@ class SqliteTenant:
         finder = Finder(self._readers.db, self._shared, EntityQuery(), budget=len(refs))
         at = now()
         found = self._readers.now(lambda db: [finder.stored(ref) for ref in refs])
-        return [stored for stored in found if stored is not None and not expired(stored.entity, at)]
+        passing = self._shared.expiring(at)
+        return [one for one in found if one is not None and not (passing and expired(one.entity, at))]
 
     async def find(self, query: EntityQuery) -> Page:
         """Return the entities that a query chooses, in creation order unless it says otherwise."""

@@ -14,9 +14,11 @@ from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.errors import HirobaError
 from hiroba.kernel.store.port import AttributeChange, Change, Mutation, Stored, Verdict
 from hiroba.kernel.store.sqlite.batch import Batch, instant
-from hiroba.kernel.store.sqlite.shared import Shared, decode, expired, now
+from hiroba.kernel.store.sqlite.cache import Row
+from hiroba.kernel.store.sqlite.shared import Shared, expired, now
 
 LOG = logging.getLogger(__name__)
+_LOOK = "SELECT ref, version, deleted, doc FROM entity WHERE id = ?"
 
 
 @dataclass(slots=True)
@@ -84,13 +86,13 @@ class Transaction:
             return held
         stored = self._shared.cache.get(id)
         if stored is None:
-            row = self._db.execute("SELECT ref, version, deleted, doc FROM entity WHERE id = ?", (id,)).fetchone()
+            row = self._db.execute(_LOOK, (id,)).fetchone()
             if row is None:
                 return None
             ref, version, deleted, doc = row
             if deleted is not None:
                 return Held(ref, None, None, gone=tuple(orjson.loads(doc)["type"]))
-            stored = decode(ref, version, doc)
+            stored = Row(id, ref, version, doc)
         entity = stored.entity
         live = None if expired(entity, self._at) else entity
         return Held(stored.ref, live, entity, stored.version)
@@ -138,6 +140,8 @@ class Transaction:
             usage[key] = usage.get(key, 0) + step
         if self.batch.geo_changed or self.batch.members_changed:
             shared.geo_generation += 1
+        if self.batch.order_changed:
+            shared.starts.clear()
         if not self._changes:
             return
         shared.recent.extend(self._changes)
