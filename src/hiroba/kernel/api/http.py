@@ -27,6 +27,7 @@ JSON_LD: Final = b"application/ld+json"
 GEO_JSON: Final = b"application/geo+json"
 MERGE_PATCH: Final = b"application/merge-patch+json"
 MAX_DEPTH: Final = 64
+_FIELDS: Final = 100
 BARE: Final = (LengthRequired, UnsupportedMediaType)
 """The errors that the standard wants told by their status alone."""
 
@@ -156,8 +157,13 @@ def problem(error: HirobaError) -> Response:
 
 def parse_query(raw: bytes) -> dict[str, str]:
     """Return query parameters as text; raises InvalidRequest for one that is repeated or not UTF-8."""
+    if b"%" not in raw and b"+" not in raw and raw.isascii() and raw.count(b"&") < _FIELDS:
+        plain = [part.partition("=") for part in raw.decode("ascii").split("&") if part]
+        query = {name: value for name, _, value in plain}
+        if len(query) == len(plain):
+            return query
     try:
-        parsed = parse_qs(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
+        parsed = parse_qs(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
     except (UnicodeDecodeError, ValueError) as error:
         raise InvalidRequest(f"The query string cannot be read ({error}); percent-encode it as UTF-8.") from error
     for name, values in parsed.items():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import orjson
 
@@ -303,8 +304,13 @@ def paging_headers(
 def _page_link(request: Request, rel: str, limit: int, offset: int, *, kind: bytes) -> tuple[bytes, bytes]:
     query = {**request.query, "limit": str(limit), "offset": str(offset)}
     path = quote(request.scope["path"].rstrip("/"), safe="/:@!$&'()*+,;=-._~")
-    target = f"{path}?{urlencode(sorted(query.items()), quote_via=quote, safe=':*/@')}"
+    target = f"{path}?{'&'.join([f'{_quoted(name)}={_quoted(text)}' for name, text in sorted(query.items())])}"
     return (b"link", f'<{target}>; rel="{rel}"; type="{kind.decode()}"'.encode())
+
+
+@lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    return quote(text, safe=":*/@")
 
 
 def _no_context(item: Any) -> Context | HirobaError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -12,7 +13,7 @@ from hiroba.kernel.api.http import Request
 from hiroba.kernel.api.negotiation import MEMBERS, STAMPS, attribute_names, ids_of, names, page_of
 from hiroba.kernel.api.parameters import DIGITS
 from hiroba.kernel.broker.broker import Broker
-from hiroba.kernel.model.context import Context
+from hiroba.kernel.model.context import CORE, Context
 from hiroba.kernel.model.entity import LOCATION
 from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, OperationNotSupported, TooComplexQuery, shown
 from hiroba.kernel.model.ids import check_uri
@@ -41,6 +42,11 @@ def types_of(query: dict[str, str], context: Context) -> TypeQuery | None:
     text = query.get("type")
     if text is None or text == "*":
         return None
+    return _types(text, context) if context is CORE else parse_types(text, context.expand_name)
+
+
+@lru_cache(maxsize=512)
+def _types(text: str, context: Context) -> TypeQuery | None:
     return parse_types(text, context.expand_name)
 
 
