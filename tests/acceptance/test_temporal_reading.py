@@ -106,7 +106,7 @@ def test_system_attributes(city: Running) -> None:
 def test_aggregates(city: Running) -> None:
     query = f"?timerel=between&timeAt={HOURS[0]}&endTimeAt={HOURS[8]}&attrs=waterLevel&format=aggregatedValues"
     document = retrieve(city, f"{query}&aggrMethods=max,totalCount&aggrPeriodDuration=PT4H")
-    edges = [f"2026-04-01T{hour:02d}:00:00.000Z" for hour in (0, 4, 8)]
+    edges = [f"2026-04-01T{hour:02d}:00:00Z" for hour in (0, 4, 8)]
     assert document["waterLevel"] == {
         "type": "Property",
         "max": [[0.3, edges[0], edges[1]], [0.7, edges[1], edges[2]]],
@@ -272,3 +272,25 @@ def instant(number: int) -> str:
 
 def precise(number: int) -> str:
     return instant(number).replace("Z", ".000Z")
+
+
+def test_attributes_that_never_were_are_not_found(city: Running) -> None:
+    for query in ("?attrs=nothing", "?pick=nothing", "?omit=id,type,waterLevel,state,label"):
+        assert retrieve(city, query, status=404)["type"].endswith("/ResourceNotFound")
+    assert "waterLevel" not in retrieve(city, "?attrs=waterLevel&timerel=before&timeAt=2000-01-01T00:00:00Z")
+
+
+def test_a_document_that_says_how_to_aggregate_gets_aggregates(city: Running) -> None:
+    document = {
+        "type": "Query",
+        "entities": [{"type": "RiverGauge"}],
+        "temporalQ": {"timerel": "between", "timeAt": HOURS[0], "endTimeAt": HOURS[8]},
+        "aggrParams": {"aggrMethods": "totalCount", "aggrPeriodDuration": "PT4H"},
+        "attrs": ["waterLevel"],
+    }
+    path = "/ngsi-ld/v1/temporal/entityOperations/query"
+    (told,) = city.call("POST", path, document).body
+    assert [row[0] for row in told["waterLevel"]["totalCount"]] == [4, 4]
+    assert told["waterLevel"]["totalCount"][0][1].endswith(":00Z")
+    document["aggrParams"] = {"aggrMethods": "totalCount", "aggrPeriodDuration": "4 hours"}
+    assert city.call("POST", path, document).status == 400

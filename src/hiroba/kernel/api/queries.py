@@ -15,7 +15,7 @@ from hiroba.kernel.api.parameters import DIGITS
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.model.context import CORE, Context
 from hiroba.kernel.model.entity import LOCATION
-from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, OperationNotSupported, TooComplexQuery, shown
+from hiroba.kernel.model.errors import BadRequestData, OperationNotSupported, TooComplexQuery, shown
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.query import parse_geo, parse_order, parse_q, parse_scope, parse_types
 from hiroba.kernel.query.tree import GeoQuery, OrderBy, TypeOr, TypeQuery
@@ -272,10 +272,10 @@ def _list(body: dict[str, Any], name: str) -> str:
 
 
 def positive(query: dict[str, str], name: str) -> int | None:
-    """Return a parameter that is a positive whole number, or None; raises InvalidRequest otherwise."""
+    """Return a parameter that is a positive whole number, or None; raises BadRequestData otherwise."""
     text = query.get(name)
     if text is None:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > DIGITS or int(text) < 1:
-        raise InvalidRequest(f"{name} is {shown(text)}; give a whole number of at least 1.")
+        raise BadRequestData(f"{name} is {shown(text)}; give a whole number of at least 1.")
     return int(text)

@@ -24,7 +24,7 @@ from hiroba.kernel.broker.temporal_aggregates import parse_methods
 from hiroba.kernel.broker.temporal_periods import parse_duration
 from hiroba.kernel.broker.temporal_shapes import Shape
 from hiroba.kernel.model.context import Context
-from hiroba.kernel.model.errors import BadRequestData, OperationNotSupported
+from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, OperationNotSupported
 from hiroba.kernel.model.instants import format_instant
 from hiroba.kernel.query.temporal import parse_temporal
 from hiroba.kernel.query.tree import TemporalQuery
@@ -70,6 +70,9 @@ async def query_temporal_by_document(broker: Broker, request: Request) -> Respon
         if not isinstance(aggregates, dict):
             raise BadRequestData("aggrParams is not an object.")
         asked |= {name: _text(aggregates[name], name) for name in aggregates}
+    if ("aggrMethods" in asked or "aggrPeriodDuration" in asked) and not {"format", "options"} & asked.keys():
+        # who says how to aggregate wants aggregates
+        asked["format"] = "aggregatedValues"
     parameters.HISTORIES.check(asked)
     request.override(asked)
     return await _answer(broker, request, context, body=body)
@@ -118,7 +121,7 @@ def shape_of(request: Request, context: Context, time: TemporalQuery) -> Shape:
             raise BadRequestData("options has both temporalValues and aggregatedValues; choose one of them.")
         asked = chosen[0] if chosen else "normalized"
     if asked not in (*FORMATS, "normalized"):
-        raise BadRequestData(f"format is {asked!r}; choose one of {', '.join(FORMATS)}.")
+        raise InvalidRequest(f"format is {asked!r}; choose one of {', '.join(FORMATS)}.")
     request.override({name: value for name, value in query.items() if name != "format"})
     view = replace(view_of(request, context), format="normalized")
     shape = Shape(view, simplified=asked == "temporalValues", timeproperty=time.timeproperty)

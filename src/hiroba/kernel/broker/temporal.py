@@ -11,6 +11,7 @@ from hiroba.kernel.broker.entities import check_width
 from hiroba.kernel.broker.temporal_aggregates import Aggregates, time_of
 from hiroba.kernel.broker.temporal_shapes import Shape, write_aggregates, write_evolution
 from hiroba.kernel.model.context import Context
+from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.errors import BadRequestData, ResourceNotFound
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.model.instants import parse_instant
@@ -47,23 +48,33 @@ async def retrieve_temporal(
     """Return the history of one entity, present or deleted, as a page with one document (5.7.3).
 
     `attrs` are IRIs. An entity that has nothing in the time asked for is shown without attributes. Raises
-    ResourceNotFound for an entity that never was.
+    ResourceNotFound for an entity that never was, or never had any of the attributes.
     """
     check_uri(id, "entity id")
     entity = EntityQuery(ids=(id,), limit=1)
     query = HistoryQuery(entity, time, attrs, last_n, broker.limits.temporal_instances)
     store = await broker.store.tenant(tenant)
     page = await _told(store, query, shape, context)
-    if page.documents:
-        return page
-    ever = await store.evolutions(HistoryQuery(entity, TemporalQuery(None, None, None), None, None, 1))
-    known = ever[0][0].entity if ever[0] else None
-    if known is None:
-        stored = await store.get(id)
-        known = stored.entity if stored is not None else None
-    if known is None:
-        raise ResourceNotFound(f"No entity with the id {id!r} is known.")
-    return HistoryPage([write_evolution(Evolution(known), context, shape)])
+    if not page.documents:
+        known = await _ever(store, id, attrs)
+        page = HistoryPage([write_evolution(Evolution(known), context, shape)])
+    if not page.documents[0]:
+        raise ResourceNotFound(f"The entity {id!r} has none of the members asked for.")
+    return page
+
+
+async def _ever(store: TenantStore, id: str, attrs: tuple[str, ...] | None) -> Entity:
+    """Return an entity that has, or had at any time, one of these attributes; raises ResourceNotFound."""
+    entity = EntityQuery(ids=(id,), limit=1)
+    found = await store.evolutions(HistoryQuery(entity, TemporalQuery(None, None, None), attrs, None, 1))
+    if found[0]:
+        return found[0][0].entity
+    stored = await store.get(id) if attrs is None else None
+    if stored is None:
+        raise ResourceNotFound(
+            f"No entity with the id {id!r} is known" + (" that has the attributes asked for." if attrs else ".")
+        )
+    return stored.entity
 
 
 async def query_temporal(

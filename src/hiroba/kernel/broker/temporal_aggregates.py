@@ -180,6 +180,11 @@ class Aggregates:
     def _bounds(self, number: int) -> tuple[str, str]:
         origin = self._origin or 0
         if self._period.whole:
-            return format_instant(origin), format_instant(self._end if self._end is not None else self._last)
+            return _moment(origin), _moment(self._end if self._end is not None else self._last)
         period = self._period
-        return format_instant(period.edge(origin, number)), format_instant(min(period.edge(origin, number + 1), LAST))
+        return _moment(period.edge(origin, number)), _moment(min(period.edge(origin, number + 1), LAST))
+
+
+def _moment(instant: int) -> str:
+    """Return an instant as the edge of a period, which hardly ever lies within a second."""
+    return format_instant(instant).replace(".000Z", "Z")

@@ -108,6 +108,11 @@ def _null(kind: str) -> Any:
     return {"@none": NULL} if kind == "LanguageProperty" else NULL
 
 
+def _gone(kind: str) -> Any:
+    """Return what stands for a deleted value where simplified values stand."""
+    return {"languageMap": _null(kind)} if kind == "LanguageProperty" else NULL
+
+
 def _series(instances: list[Instance], context: Context, view: View, timeproperty: str) -> Any:
     """Return the pairs of value and time, apart for each datasetId and type."""
     found: dict[tuple[str, str | None], dict[str, Any]] = {}
@@ -122,6 +127,7 @@ def _series(instances: list[Instance], context: Context, view: View, timepropert
             series = found[kind, dataset] = {"type": kind, _SERIES[kind]: []}
             if dataset is not None:
                 series["datasetId"] = dataset
-        series[_SERIES[kind]].append([NULL if gone else compact_instance(instance, context, view), at])
+        shown = compact_instance(instance, context, view) if not gone else _gone(kind)
+        series[_SERIES[kind]].append([shown, at])
     told = list(found.values())
     return told[0] if len(told) == 1 else told

@@ -50,19 +50,19 @@ def test_numbers_by_the_hour_without_empty_periods() -> None:
     assert told == {
         "type": "Property",
         "max": [
-            [120, "2026-01-01T00:00:00.000Z", "2026-01-01T01:00:00.000Z"],
-            [100, "2026-01-01T01:00:00.000Z", "2026-01-01T02:00:00.000Z"],
-            [1, "2026-01-01T05:00:00.000Z", "2026-01-01T06:00:00.000Z"],
+            [120, "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"],
+            [100, "2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z"],
+            [1, "2026-01-01T05:00:00Z", "2026-01-01T06:00:00Z"],
         ],
         "avg": [
-            [100, "2026-01-01T00:00:00.000Z", "2026-01-01T01:00:00.000Z"],
-            [100, "2026-01-01T01:00:00.000Z", "2026-01-01T02:00:00.000Z"],
-            [1, "2026-01-01T05:00:00.000Z", "2026-01-01T06:00:00.000Z"],
+            [100, "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"],
+            [100, "2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z"],
+            [1, "2026-01-01T05:00:00Z", "2026-01-01T06:00:00Z"],
         ],
         "totalCount": [
-            [2, "2026-01-01T00:00:00.000Z", "2026-01-01T01:00:00.000Z"],
-            [1, "2026-01-01T01:00:00.000Z", "2026-01-01T02:00:00.000Z"],
-            [1, "2026-01-01T05:00:00.000Z", "2026-01-01T06:00:00.000Z"],
+            [2, "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"],
+            [1, "2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z"],
+            [1, "2026-01-01T05:00:00Z", "2026-01-01T06:00:00Z"],
         ],
     }
 
@@ -70,9 +70,9 @@ def test_numbers_by_the_hour_without_empty_periods() -> None:
 def test_whole_span_has_the_bounds_of_the_query_or_of_the_data() -> None:
     rows = [instance(1, START + HOUR), instance(2, START + 2 * HOUR)]
     (bounded,) = aggregate(rows, end=START + 10 * HOUR, methods=("sum",))
-    assert bounded["sum"] == [[3, "2026-01-01T00:00:00.000Z", "2026-01-01T10:00:00.000Z"]]
+    assert bounded["sum"] == [[3, "2026-01-01T00:00:00Z", "2026-01-01T10:00:00Z"]]
     (open_ended,) = aggregate(rows, start=None, methods=("sum",))
-    assert open_ended["sum"] == [[3, "2026-01-01T01:00:00.000Z", "2026-01-01T02:00:00.000Z"]]
+    assert open_ended["sum"] == [[3, "2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z"]]
 
 
 def test_kinds_of_values() -> None:
@@ -127,7 +127,7 @@ def test_an_instance_without_the_time_property_counts_when_written() -> None:
     row = instance(1, START + HOUR)
     del row["observedAt"]
     (told,) = aggregate([row], period="PT1H", methods=("sum",))
-    assert told["sum"] == [[1, "2026-01-01T01:00:00.000Z", "2026-01-01T02:00:00.000Z"]]
+    assert told["sum"] == [[1, "2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z"]]
 
 
 def test_sums_do_not_gather_errors() -> None:
