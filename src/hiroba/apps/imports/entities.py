@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from hiroba.apps.imports import geo3x3, keys, places
+from hiroba.apps.imports import addresses, geo3x3, keys, places
 from hiroba.apps.imports.mapping import Field
 from hiroba.apps.imports.plan import Binding, Plan, place_kinds, value_bindings
 from hiroba.apps.imports.reasons import Reason, Reject, Unfit, short
@@ -176,6 +176,8 @@ def _entity(plan: Plan, id: str, flat: dict[str, Any], location: dict[str, Any] 
         held = entity.setdefault(attribute, {"type": "Property", "value": {}})["value"]
         if isinstance(held, dict):
             held[member] = value
+    if isinstance(address := entity.get("address", {}).get("value"), dict):
+        entity["address"]["value"] = addresses.sorted_out(address)
     for attribute in LISTED & entity.keys():
         entity[attribute]["value"] = [entity[attribute]["value"]]
     for attribute, value in plan.mapping.constants.items():

@@ -85,7 +85,10 @@ def texts(attribute: Any) -> list[str]:
 
 
 def address(attribute: Any) -> str:
-    """Return an address on one line: a text as it is, a structured one from the region down to the house."""
+    """Return an address on one line: a text as it is, a structured one from the region down to the house.
+
+    What a Japanese part repeats of those before it is said once: 香川県 and 香川県高松市 are 香川県高松市.
+    """
     value = _value(attribute)
     if isinstance(value, str):
         return value
@@ -93,7 +96,15 @@ def address(attribute: Any) -> str:
         return ""
     parts = [str(value[key]) for key in _ADDRESS_PARTS[2:] if value.get(key)]
     japanese = all(not part.isascii() for part in parts[:2])
-    return "".join(parts) if japanese else ", ".join(reversed(parts))
+    return "".join(_said_once(parts)) if japanese else ", ".join(reversed(parts))
+
+
+def _said_once(parts: list[str]) -> list[str]:
+    said: list[str] = []
+    for part in parts:
+        again = next((at for at in range(len(said)) if part.startswith("".join(said[at:]))), len(said))
+        said = [*said[:again], part]
+    return said
 
 
 def position(attribute: Any) -> tuple[float | None, float | None, str]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiroba.apps.map.folding import fold, grams, phrase, words
-from hiroba.apps.map.places import Place, entity_place
+from hiroba.apps.map.places import Place, address, entity_place
 from hiroba.apps.map.search import Index
 from hiroba.sdk import errors
 
@@ -216,3 +216,19 @@ def test_a_file_that_cannot_be_used_is_told_in_the_words_of_the_sdk(tmp_path):
 def test_a_location_that_is_none_leaves_an_entity_without_a_place(value):
     entity = {"id": "urn:x:1", "type": "A", "location": {"type": "GeoProperty", "value": value}}
     assert (entity_place(entity).lon, entity_place(entity).shape) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("parts", "line"),
+    [
+        (("香川県", "高松市", "香川県高松市瀬戸内町18-2"), "香川県高松市瀬戸内町18-2"),
+        ((None, "香川県高松市", "香川県高松市瀬戸内町18-2"), "香川県高松市瀬戸内町18-2"),
+        (("香川県", "高松市", "高松市番町1"), "香川県高松市番町1"),
+        (("香川県", "高松市", "番町1"), "香川県高松市番町1"),
+        (("Kagawa", "Takamatsu", "1 Bancho"), "1 Bancho, Takamatsu, Kagawa"),
+    ],
+)
+def test_an_address_says_every_part_once(parts, line):
+    keys = ("addressRegion", "addressLocality", "streetAddress")
+    value = {key: part for key, part in zip(keys, parts, strict=True) if part}
+    assert address({"type": "Property", "value": value}) == line
