@@ -82,7 +82,7 @@ async def routes() -> str:
     rows = [
         (f"`{method}`", f"`{path}`", first_line(handler))
         for module in MODULES
-        for method, path, handler in module.ROUTES
+        for method, path, handler, *_ in module.ROUTES
     ]
     house = House(load_settings(environment={}, flags={"store": ":memory:", "port": 0}))
     await house.start()

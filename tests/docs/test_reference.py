@@ -31,7 +31,7 @@ def test_the_reference_is_fresh() -> None:
 
 def test_every_setting_command_route_and_error_is_documented() -> None:
     assert not [one.key for one in reference() if f"`{one.key}`" not in page("settings.md")]
-    assert not [path for module in MODULES for _, path, _ in module.ROUTES if f"`{path}`" not in page("routes.md")]
+    assert not [path for module in MODULES for _, path, *_ in module.ROUTES if f"`{path}`" not in page("routes.md")]
     kinds = errors.HirobaError.__subclasses__()
     assert not [one.slug for one in kinds if f"`{one.slug}`" not in page("errors.md")]
     usage = build_parser().format_help()
