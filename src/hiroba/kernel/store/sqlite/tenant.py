@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -85,10 +86,8 @@ class SqliteTenant:
     async def find(self, query: EntityQuery) -> Page:
         """Return the entities that a query chooses, in creation order unless it says otherwise."""
         if self._readers.apart:
-            try:
+            with contextlib.suppress(NeedsThread):
                 return self._readers.now(Finder(self._readers.db, self._shared, query, budget=IN_LOOP).find)
-            except NeedsThread:
-                pass
         return await self._readers.apart_from_loop(Finder(self._readers.db, self._shared, query, budget=None).find)
 
     async def mutate(self, mutations: Sequence[Mutation]) -> list[Any]:
