@@ -112,13 +112,19 @@ class Page:
 
 @dataclass(slots=True, frozen=True)
 class HistoryQuery:
-    """Which instances of whose attributes: `attrs` None for all; `last_n` newest per attribute."""
+    """Which instances of whose attributes: `attrs` None for all; `last_n` newest per attribute.
+
+    `limit` bounds the instances of one entity, `most` those of the whole answer (None: as many as come). `after` leaves
+    out what counts no later than this instant (µs), to read on where an answer was cut.
+    """
 
     entity: EntityQuery
     time: TemporalQuery
     attrs: tuple[str, ...] | None = None
     last_n: int | None = None
     limit: int = 1000
+    most: int | None = None
+    after: int | None = None
 
 
 @dataclass(slots=True)
@@ -126,7 +132,7 @@ class Evolution:
     """One entity's history: its present (or last) state and the instances in time order, oldest first, per attribute.
 
     A deletion is an instance with `deletedAt` and no value. `truncated` holds the span (start, end; µs) really
-    covered when `limit` cut the answer, else None.
+    covered when `limit` or `most` cut the answer, else None.
     """
 
     entity: Entity
@@ -228,7 +234,10 @@ class TenantStore(Protocol):
         """Forget history instances and passed change rows older than these instants."""
 
     async def sweep(self) -> int:
-        """Delete the entities whose `expiresAt` has passed, which nobody sees any more; return how many."""
+        """Delete the entities and attributes whose `expiresAt` has passed; return how many entities were concerned.
+
+        Nobody sees such an entity any more; such an attribute is seen until then.
+        """
 
 
 class Store(Protocol):

@@ -59,6 +59,17 @@ def instant(text: str | None) -> int | None:
     return None if moment is None else moment.at
 
 
+def next_end(entity: Entity) -> int | None:
+    """Return when an entity, or the first of its attribute instances, expires (µs; 4.22), None for never."""
+    end = instant(entity.get("expiresAt"))
+    for instances in entity["attrs"].values():
+        for instance in instances:
+            if "expiresAt" in instance:
+                own = instant(instance["expiresAt"])
+                end = own if end is None or (own is not None and own < end) else end
+    return end
+
+
 def instant_text(at: int) -> str:
     """Return µs since 1970 UTC as the text that the standard wants, in milliseconds."""
     seconds, micros = divmod(at, 1_000_000)
@@ -77,6 +88,8 @@ class Batch:
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self.ends: list[int] = []
+        """When entities written here, or attributes of them, expire (µs)."""
         self.usage: dict[rows.UsageKey, int] = {}
         self._shapes: dict[rows.Shape, int] = {}
         self.geo_changed = False
@@ -109,13 +122,16 @@ class Batch:
             self._sets["gone_type"][self._names.intern(iri), ref] = False
 
     def _entity(self, ref: int, seq: int, *, at: int, entity: Entity, deleted: int | None) -> None:
+        expires = next_end(entity)
+        if expires is not None and deleted is None:
+            self.ends.append(expires)
         self._entities[ref] = (
             ref,
             entity["id"],
             seq,
             instant(entity.get("createdAt")) or at,
             instant(entity.get("modifiedAt")) or at,
-            instant(entity.get("expiresAt")),
+            expires,
             deleted,
             orjson.dumps(entity),
         )

@@ -7,7 +7,10 @@ from typing import Final
 
 import apsw
 
-from hiroba.kernel.store.sqlite.shared import now
+from hiroba.kernel.model.entity import Attributes, Entity
+from hiroba.kernel.store.port import AttributeChange, Verdict
+from hiroba.kernel.store.sqlite.batch import instant_text
+from hiroba.kernel.store.sqlite.shared import expired, now
 from hiroba.kernel.store.sqlite.writer import Writer
 
 _ROWS: Final = 400
@@ -54,8 +57,27 @@ def _trim_history(db: apsw.Connection, *, before: int, start: int) -> int | None
     return int(refs[-1])
 
 
+def swept(present: Entity | None) -> Verdict:
+    """Decide what stays of an entity of which something has expired; it is shown as none when all of it has."""
+    if present is None:
+        return Verdict(write=True)
+    at = now()
+    changes: list[AttributeChange] = []
+    attrs: Attributes = {}
+    for iri, instances in present["attrs"].items():
+        kept = [one for one in instances if "expiresAt" not in one or not expired(one, at)]
+        if kept:
+            attrs[iri] = kept
+        changes.extend(
+            AttributeChange(iri, one.get("datasetId"), "deleted", one, None) for one in instances if one not in kept
+        )
+    if not changes:  # renewed meanwhile
+        return Verdict(write=False)
+    return Verdict(write=True, entity={**present, "modifiedAt": instant_text(at), "attrs": attrs}, changes=changes)
+
+
 def expired_ids(db: apsw.Connection, at: int) -> list[str]:
-    """Return some ids of entities whose time is over."""
+    """Return some ids of entities whose time, or that of an attribute, is over."""
     sql = (
         "SELECT id FROM entity WHERE expires IS NOT NULL AND expires <= ? AND deleted IS NULL ORDER BY expires LIMIT ?"
     )

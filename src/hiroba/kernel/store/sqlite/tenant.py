@@ -11,7 +11,6 @@ from typing import Any
 import apsw
 import orjson
 
-from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.query.tree import TypeQuery
 from hiroba.kernel.store.port import (
     AttributeUse,
@@ -24,7 +23,6 @@ from hiroba.kernel.store.port import (
     Page,
     Stored,
     TypeUse,
-    Verdict,
 )
 from hiroba.kernel.store.sqlite import changelog, discovery, history, retention
 from hiroba.kernel.store.sqlite.files import connect, unavailable
@@ -198,22 +196,17 @@ class SqliteTenant:
         await retention.trim(self._writer, history_before=history_before, changes_before=changes_before)
 
     async def sweep(self) -> int:
-        """Delete the entities whose time is over (4.22); return how many."""
+        """Delete the entities and attributes whose time is over (4.22); return how many entities were concerned."""
         swept = 0
         while self._shared.expiring(now()):
             ids = self._readers.now(lambda db: retention.expired_ids(db, now()))
             if not ids:
                 self._readers.now(self._shared.load_expiry)
                 break
-            await self.mutate([Mutation(id, _sweep) for id in ids])
+            await self.mutate([Mutation(id, retention.swept) for id in ids])
             swept += len(ids)
         return swept
 
     async def touch(self) -> None:
         """Raise StoreUnavailable unless a write comes through now."""
         await self._writer.run(retention.touch)
-
-
-def _sweep(present: Entity | None) -> Verdict:
-    # an expired entity is shown as none; one that was renewed meanwhile is shown, and stays
-    return Verdict(write=False) if present is not None else Verdict(write=True)

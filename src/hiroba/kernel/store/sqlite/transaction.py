@@ -13,7 +13,7 @@ import orjson
 from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.errors import HirobaError
 from hiroba.kernel.store.port import AttributeChange, Change, Mutation, Stored, Verdict
-from hiroba.kernel.store.sqlite.batch import Batch, instant
+from hiroba.kernel.store.sqlite.batch import Batch
 from hiroba.kernel.store.sqlite.cache import Row
 from hiroba.kernel.store.sqlite.shared import Shared, expired, now
 
@@ -132,9 +132,9 @@ class Transaction:
                 shared.cache.drop(id, held.ref)
                 continue
             shared.cache.put(Stored(held.ref, held.version, held.live))
-            expires = instant(held.live.get("expiresAt"))
-            if expires is not None and (shared.next_expiry is None or expires < shared.next_expiry):
-                shared.next_expiry = expires
+        for end in self.batch.ends:
+            if shared.next_expiry is None or end < shared.next_expiry:
+                shared.next_expiry = end
         usage = shared.usage
         for key, step in self.batch.usage.items():
             usage[key] = usage.get(key, 0) + step
