@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
 from screens import DESKTOP
 
 from hiroba.console import GSI_TILES, STATIC
@@ -43,6 +43,11 @@ class Watch:
         """Note an error; an answer that is no success is none here, since the page has to live with those."""
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
             self.errors.append(message.text)
+
+    def on_response(self, response: Response) -> None:
+        """Note an answer that says that the server broke."""
+        if response.status >= 500:
+            self.errors.append(f"{response.status} {response.url}")
 
     def on_request(self, request: Request) -> None:
         """Note a request that leaves this machine for anything but the background map."""
@@ -99,6 +104,7 @@ def open_page(chromium: Browser, watch: Watch) -> Iterator[OpenPage]:
         page.on("console", watch.on_console)
         page.on("pageerror", lambda error: watch.errors.append(str(error)))
         page.on("request", watch.on_request)
+        page.on("response", watch.on_response)
         page.goto(address)
         return page
 
