@@ -12,7 +12,7 @@ from hiroba.kernel.broker.temporal_aggregates import Aggregates, time_of
 from hiroba.kernel.broker.temporal_shapes import Shape, write_aggregates, write_evolution
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import Entity
-from hiroba.kernel.model.errors import BadRequestData, ResourceNotFound
+from hiroba.kernel.model.errors import BadRequestData, ResourceNotFound, TooManyResults
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.model.instants import parse_instant
 from hiroba.kernel.query.tree import TemporalQuery
@@ -20,7 +20,8 @@ from hiroba.kernel.store.port import EntityQuery, Evolution, HistoryQuery, Tenan
 
 PART: Final = 50_000
 """Instances of one entity that are aggregated at a time."""
-UNBOUNDED: Final = 1_000_000
+NEWEST: Final = 250_000
+"""The newest instances of all entities together that are aggregated at most."""
 IN_LOOP: Final = 200
 
 
@@ -94,7 +95,7 @@ async def query_temporal(
 async def _told(store: TenantStore, query: HistoryQuery, shape: Shape, context: Context) -> HistoryPage:
     if shape.methods:
         return await _aggregated(store, query, shape, context)
-    evolutions, count, more = await store.evolutions(query)
+    evolutions, count, more = await store.evolutions(replace(query, most=query.limit))
     evolutions, truncated = _cut(evolutions, query)
 
     def write() -> list[dict[str, Any]]:
@@ -131,8 +132,11 @@ def _cut(evolutions: list[Evolution], query: HistoryQuery) -> tuple[list[Evoluti
 async def _aggregated(store: TenantStore, query: HistoryQuery, shape: Shape, context: Context) -> HistoryPage:
     """Aggregate part by part, so that a long history needs little memory and holds nobody up."""
     time = query.time
-    limit = PART if time.timerel is not None and query.last_n is None else UNBOUNDED
-    evolutions, count, more = await store.evolutions(replace(query, limit=limit))
+    limit = PART if query.last_n is None else NEWEST
+    query = replace(query, limit=limit, most=limit)
+    evolutions, count, more = await store.evolutions(query)
+    if query.last_n is not None and any(one.truncated is not None for one in evolutions):
+        raise TooManyResults(f"More than {NEWEST} instances would have to be aggregated; ask for fewer with lastN.")
     documents = []
     for evolution in evolutions:
         aggregates = Aggregates(
@@ -144,21 +148,15 @@ async def _aggregated(store: TenantStore, query: HistoryQuery, shape: Shape, con
         part: Evolution | None = evolution
         while part is not None:
             await asyncio.to_thread(aggregates.add, part)
-            part = await _rest(store, query, part, limit=limit)
+            part = await _rest(store, query, part)
         documents.append(write_aggregates(evolution.entity, aggregates, context, shape))
     return HistoryPage(documents, more, count)
 
 
-async def _rest(store: TenantStore, query: HistoryQuery, part: Evolution, *, limit: int) -> Evolution | None:
+async def _rest(store: TenantStore, query: HistoryQuery, part: Evolution) -> Evolution | None:
     """Return the next part of a history that was cut, None when there is no more."""
-    if part.truncated is None or query.time.timerel is None:
+    if part.truncated is None:
         return None
-    after, time = part.truncated[1] + 1, query.time
-    if time.timerel == "after":
-        rest = TemporalQuery("after", after, None, time.timeproperty)
-    else:
-        end = time.start if time.timerel == "before" else time.end
-        rest = TemporalQuery("between", after, end, time.timeproperty)
     alone = EntityQuery(ids=(part.entity["id"],), limit=1)
-    found, _, _ = await store.evolutions(HistoryQuery(alone, rest, query.attrs, None, limit))
+    found, _, _ = await store.evolutions(replace(query, entity=alone, after=part.truncated[1]))
     return found[0] if found else None

@@ -31,19 +31,58 @@ def evolutions(db: apsw.Connection, names: Names, query: HistoryQuery) -> tuple[
     wanted = query.entity
     end = wanted.offset + wanted.limit
     reader = _Reader(db, names, query)
-    page: list[Evolution] = []
-    seen = 0
+    page: list[_Told] = []
+    seen = size = 0
+    newest = query.last_n is not None
     for ref, doc in _candidates(db, names, wanted):
         entity: Entity = orjson.loads(doc)
         windows = reader.windows(ref, entity)
         if windows is None:
             continue
         if wanted.offset <= seen < end:
-            page.append(reader.evolution(entity, windows))
+            told = _Told(entity, windows)
+            _cut([told], query.limit, newest=newest)
+            page.append(told)
+            size += told.size
+            if query.most is not None and size > 2 * query.most:
+                _cut(page, query.most, newest=newest)
+                size = sum(one.size for one in page)
         seen += 1
         if seen > end and not wanted.count:
             break
-    return page, seen if wanted.count else None, seen > end
+    if query.most is not None:
+        _cut(page, query.most, newest=newest)
+    return [one.evolution() for one in page], seen if wanted.count else None, seen > end
+
+
+@dataclass(slots=True)
+class _Told:
+    """One entity's history on its way into the answer."""
+
+    entity: Entity
+    windows: dict[str, list[Row]]
+    truncated: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> int:
+        return sum(len(rows) for rows in self.windows.values())
+
+    def evolution(self) -> Evolution:
+        instances = {iri: [one for _, one in rows] for iri, rows in self.windows.items() if rows}
+        return Evolution(self.entity, instances, self.truncated)
+
+
+def _cut(page: list[_Told], most: int, *, newest: bool) -> None:
+    """Keep the oldest `most` instances of some histories, or the newest ones, and those that count at the same time."""
+    if sum(one.size for one in page) <= most:
+        return
+    times = sorted(at for one in page for rows in one.windows.values() for at, _ in rows)
+    start, end = (times[-most], times[-1]) if newest else (times[0], times[most - 1])
+    for one in page:
+        before = one.size
+        one.windows = {iri: [row for row in rows if start <= row[0] <= end] for iri, rows in one.windows.items()}
+        if one.size < before or one.truncated is not None:
+            one.truncated = (start, end)
 
 
 def _candidates(db: apsw.Connection, names: Names, query: EntityQuery) -> Iterator[tuple[int, bytes]]:
@@ -101,18 +140,6 @@ class _Reader:
                 found = {iri: rows for iri, rows in found.items() if iri in query.attrs}
         return found or None
 
-    def evolution(self, entity: Entity, windows: dict[str, list[Row]]) -> Evolution:
-        """Return the history, cut to the limit: from the oldest on, or with `last_n` from the newest back."""
-        limit = self.query.limit
-        total = sum(len(rows) for rows in windows.values())
-        truncated = None
-        if total > limit:
-            times = sorted(at for rows in windows.values() for at, _ in rows)
-            start, end = (times[-limit], times[-1]) if self.query.last_n else (times[0], times[limit - 1])
-            windows = {iri: [row for row in rows if start <= row[0] <= end] for iri, rows in windows.items()}
-            truncated = (start, end)
-        return Evolution(entity, {iri: [one for _, one in rows] for iri, rows in windows.items() if rows}, truncated)
-
     def _all(self, ref: int, attrs: Sequence[str] | None) -> dict[str, list[Row]]:
         found: dict[str, list[Row]] = {}
         for attr in self._attributes(ref) if attrs is None else [self.names.ids.get(iri, 0) for iri in attrs]:
@@ -137,6 +164,8 @@ class _Reader:
             bounds: tuple[int, ...] = ()
         else:
             column, condition, bounds = _bounds(time)
+        if self.query.after is not None:
+            condition, bounds = f"{condition} AND {column} > ?", (*bounds, self.query.after)
         where = f"ref = ? AND attr = ? AND {condition}"
         sql = f"SELECT {column}, doc FROM history WHERE {where} ORDER BY {column}{direction} LIMIT ?"
         rows: list[Any] = self.db.execute(sql, (ref, attr, *bounds, limit)).fetchall()
