@@ -326,31 +326,6 @@ class TestFind:
         assert (last.op, last.id, {change.kind for change in last.changes}) == ("deleted", gone["id"], {"deleted"})
         assert (await tenant.find(EntityQuery(types=SENSOR, count=True))).count == 2
 
-    async def test_expired_attributes_are_swept_and_leave_the_rest(self, tenant: TenantStore) -> None:
-        past, future = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
-        whole = make(1, temp=1, level=2)
-        temp, level = whole["attrs"][iri("temp")], whole["attrs"][iri("level")]
-        level[0]["expiresAt"] = future
-        temp.append({**temp[0], "datasetId": "urn:d:2", "value": 3, "expiresAt": past})
-        gone = make(2, temp=1)
-        gone["attrs"][iri("temp")][0]["expiresAt"] = past
-        await tenant.mutate([create(whole), create(gone), create(make(3, temp=1))])
-        assert await tenant.sweep() == 2
-        assert await tenant.sweep() == 0
-        stored = await tenant.get(whole["id"])
-        assert stored is not None
-        assert [one["value"] for one in stored.entity["attrs"][iri("temp")]] == [1]
-        assert list(stored.entity["attrs"]) == [iri("temp"), iri("level")]
-        emptied = await tenant.get(gone["id"])
-        assert emptied is not None
-        assert emptied.entity["attrs"] == {}
-        assert ids(await tenant.find(EntityQuery(attrs=(iri("temp"),)))) == ["1", "3"]
-        told = await tenant.changes(3, 10)
-        assert [(one.op, [(c.dataset, c.kind) for c in one.changes]) for one in told] == [
-            ("updated", [("urn:d:2", "deleted")]),
-            ("updated", [(None, "deleted")]),
-        ]
-
     async def test_expired_entity_can_be_created_anew(self, tenant: TenantStore) -> None:
         await tenant.mutate([create(make(1, temp=1, expiresAt="2020-01-01T00:00:00Z"))])
         assert await tenant.mutate([create(make(1, level=1))]) == ["created"]
