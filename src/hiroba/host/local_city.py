@@ -7,12 +7,13 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
+from hiroba.host.told import Told
 from hiroba.kernel.broker import attributes, batch, discovery, entities, temporal
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.broker.temporal_aggregates import parse_methods
 from hiroba.kernel.broker.temporal_periods import parse_duration
 from hiroba.kernel.broker.temporal_shapes import Shape
-from hiroba.kernel.model.compact import View, compact_entity, compact_instance
+from hiroba.kernel.model.compact import View, compact_entity
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import LOCATION
 from hiroba.kernel.model.errors import (
@@ -23,14 +24,12 @@ from hiroba.kernel.model.errors import (
     ResourceNotFound,
 )
 from hiroba.kernel.model.expand import expand_entity, expand_fragment
-from hiroba.kernel.model.instants import format_instant
 from hiroba.kernel.query import parse_geo, parse_order, parse_q, parse_scope, parse_temporal, parse_types
 from hiroba.kernel.query.tree import TemporalQuery
 from hiroba.kernel.store.port import Change, EntityQuery, Stored, TenantStore
 from hiroba.kernel.subscriptions.feed import ChangeFeed
 from hiroba.sdk import Answer, Area, Cell, Changed, Entity, Mode, Written, errors
 
-PLAIN = View()
 _OWN_MEMBERS = ("id", "type", "scope")
 _BREATHE_EVERY = 50
 _NEW_TENANT_EVERY = 0.5
@@ -196,7 +195,7 @@ class LocalCity:
                     told = position
                     for change in await feed.next_batch():
                         if (wanted is None or not wanted.isdisjoint(change.types)) and _counts(change):
-                            yield _changed(change, resolved)
+                            yield Told(change, resolved)
                             told = change.seq
                     if passed and told < feed.position:
                         yield Changed(feed.position, "", "passed", "", (), {})
@@ -326,20 +325,6 @@ async def _compacted(rows: Sequence[Stored], context: Context, view: View) -> li
             await asyncio.sleep(0)
         found.append(compact_entity(row.entity, context, view))
     return found
-
-
-def _changed(change: Change, context: Context) -> Changed:
-    """Return a change as the stream tells it: the changed attributes as they are now, None for those gone."""
-    attrs: dict[str, Any] = {}
-    if change.op != "deleted":
-        present = change.entity["attrs"]
-        for one in change.changes:
-            if one.kind != "touched":
-                instances = [compact_instance(each, context, PLAIN) for each in present.get(one.attribute, ())]
-                name = context.compact_name(one.attribute)
-                attrs[name] = None if not instances else instances[0] if len(instances) == 1 else instances
-    types = tuple(context.compact_name(one) for one in change.types)
-    return Changed(change.seq, format_instant(change.at), change.op, change.id, types, attrs)
 
 
 def _counts(change: Change) -> bool:

@@ -6,7 +6,7 @@ normalized by default, plain values with `simplified`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -64,6 +64,15 @@ class Changed:
     id: str
     types: tuple[str, ...]
     attrs: dict[str, Any]
+
+    @property
+    def names(self) -> Collection[str]:
+        """Return the names of the changed attributes; in process this costs less than `attrs`."""
+        return self.attrs.keys()
+
+    def about(self, names: Collection[str]) -> dict[str, Any]:
+        """Return those of the changed attributes that have these names; in process others cost nothing."""
+        return {name: told for name, told in self.attrs.items() if name in names}
 
 
 @dataclass(slots=True, frozen=True)

@@ -14,7 +14,7 @@ _HIRAGANA: Final = {katakana: katakana - 0x60 for katakana in range(0x30A1, 0x30
 def fold(text: str) -> str:
     """Return the letters and digits of a text in one spelling: ﾎﾟｰﾄ, ポート and ぽーと are the same."""
     plain = unicodedata.normalize("NFKC", text).casefold().translate(_HIRAGANA)
-    return "".join(letter for letter in plain if letter.isalnum())
+    return plain if plain.isalnum() else "".join(filter(str.isalnum, plain))
 
 
 def words(text: str) -> list[str]:
@@ -24,7 +24,7 @@ def words(text: str) -> list[str]:
 
 def grams(folded: str) -> str:
     """Return a folded text as its pairs of letters, and the last letter by itself, with blanks between."""
-    return " ".join(folded[at : at + 2] for at in range(len(folded)))
+    return " ".join([folded[at : at + 2] for at in range(len(folded))])
 
 
 def phrase(folded: str) -> str:

@@ -15,7 +15,8 @@ from hiroba.apps.map.search import Index
 from hiroba.sdk import App, Backoff, Changed, City, LogOnce, errors
 
 _PAGE: Final = 1000
-_FLUSH_EVERY: Final = 0.1
+_FLUSH_EVERY: Final = 0.5
+_KEEP_EVERY: Final = 5.0
 _NEW_TENANTS_EVERY: Final = 1.0
 PATIENCE: Final = 0.2
 _RESTLESS_MOVES: Final = 5
@@ -31,6 +32,7 @@ class _Followed:
     seen: int
     base: int
     waited_for: int = 0
+    waiting: int = 0
     kept: int = -1
     kept_at: float = 0.0
     versions: dict[str, int] = field(default_factory=dict)
@@ -41,12 +43,13 @@ class _Followed:
 
     def note(self, change: Changed) -> None:
         self.seen = change.seq
-        if change.op == "updated" and change.attrs and WATCHED.isdisjoint(change.attrs):
+        names = change.names
+        if change.op == "updated" and names and WATCHED.isdisjoint(names):
             return
         # what was created is told in full; of what was changed only the change
         created = change.op == "created" and change.id not in self.touched
-        self.touched[change.id] = place(change.id, change.types, change.attrs) if created else None
-        moved = change.op == "updated" and LOCATION in change.attrs
+        self.touched[change.id] = place(change.id, change.types, change.about(WATCHED)) if created else None
+        moved = change.op == "updated" and LOCATION in names
         for kind in change.types:
             self.versions[kind] = change.seq
             if moved:
@@ -142,8 +145,9 @@ class Gazetteer:
         try:
             async for change in city.changes(after=seq):
                 followed.note(change)
-                async with followed.grown:
-                    followed.grown.notify_all()
+                if followed.waiting:
+                    async with followed.grown:
+                        followed.grown.notify_all()
         finally:
             self._tenants.pop(tenant, None)
             writer.cancel()
@@ -189,7 +193,8 @@ class Gazetteer:
                     places = [*read, *(known for id in part if (known := touched[id]) is not None)]
                     await asyncio.to_thread(self.index.write, city.tenant, places, gone, seq=None)
                     self._shapes.pop(city.tenant, None)
-                if seq != followed.kept or time.monotonic() - followed.kept_at > _STALE / 7:
+                since = time.monotonic() - followed.kept_at
+                if (seq != followed.kept and (touched or since > _KEEP_EVERY)) or since > _STALE / 7:
                     followed.kept, followed.kept_at = seq, time.monotonic()
                     await asyncio.to_thread(self.index.write, city.tenant, [], seq=seq)
             except BaseException:
@@ -237,12 +242,15 @@ class Gazetteer:
         target = await city.last_seq()
         if max(followed.seen, followed.waited_for) >= target:
             return
+        followed.waiting += 1
         try:
             async with asyncio.timeout(patience), followed.grown:
                 await followed.grown.wait_for(lambda: followed.seen >= target)
         except TimeoutError:
             # the newest rows of the log may be such as nobody is told of: do not wait for them again
             followed.waited_for = target
+        finally:
+            followed.waiting -= 1
 
     async def settle(self, city: City) -> None:
         """Bring the index up to what is committed now, as far as that goes quickly."""
