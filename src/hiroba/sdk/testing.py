@@ -63,10 +63,16 @@ async def request(
     start: dict[str, Any] = {}
     chunks: list[bytes] = []
 
+    ended = False
+
     async def receive() -> MutableMapping[str, Any]:
+        nonlocal ended
+        if ended:
+            return {"type": "http.disconnect"}
         try:
             return {"type": "http.request", "body": await anext(parts), "more_body": True}
         except StopAsyncIteration:
+            ended = True
             return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: MutableMapping[str, Any]) -> None:
