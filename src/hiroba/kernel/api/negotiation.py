@@ -83,6 +83,9 @@ async def payloads_of(broker: Broker, request: Request) -> list[tuple[Any, Conte
     if not in_body and linked is None:
         # the common case: nothing to resolve per entity
         return [(item, _no_context(item)) for item in body]
+    if in_body:
+        given = [item["@context"] for item in body if isinstance(item, dict) and "@context" in item]
+        await broker.contexts.prepare(given)
     found: list[tuple[Any, Context | HirobaError]] = []
     for item in body:
         if not isinstance(item, dict):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,12 +14,14 @@ import aiohttp
 import orjson
 
 from hiroba.kernel.model.context import CORE, Context, builtin_documents, compile_context, needed_urls
-from hiroba.kernel.model.errors import BadRequestData, LdContextNotAvailable, ResourceNotFound
+from hiroba.kernel.model.errors import BadRequestData, LdContextNotAvailable, ResourceNotFound, StoreUnavailable
 from hiroba.kernel.model.ids import new_urn
 from hiroba.kernel.model.instants import format_instant, now
 from hiroba.kernel.store.port import Store, TenantStore
 
+LOG = logging.getLogger(__name__)
 FETCH_SECONDS: Final = 4.0
+GATHER_SECONDS: Final = 4.5
 FETCH_BYTES: Final = 2 * 1024 * 1024
 FAILURE_SECONDS: Final = 10.0
 MAX_DOCUMENTS: Final = 32
@@ -70,6 +73,7 @@ class Contexts:
         self._served: dict[str, Served] = {}
         self._by_url: dict[str, Served] = {}
         self._compiled: dict[bytes, Context] = {}
+        self._edition = 0
         self._failed: dict[str, tuple[float, str]] = {}
         self._fetching: dict[str, asyncio.Task[dict[str, Any]]] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -109,15 +113,27 @@ class Contexts:
         found = self._compiled.get(key)
         if found is None:
             _check_shape(value)
+            edition = self._edition
             documents = await self._gather(value)
             found = compile_context(value, documents)
-            if len(self._compiled) >= MAX_COMPILED:
-                self._compiled.pop(next(iter(self._compiled)))
-            self._compiled[key] = found
+            if edition == self._edition:  # else some of it may be of a context that was exchanged meanwhile
+                if len(self._compiled) >= MAX_COMPILED:
+                    self._compiled.pop(next(iter(self._compiled)))
+                self._compiled[key] = found
         for part in value if isinstance(value, list) else (value,):
             if isinstance(part, str) and part in self._by_url:
                 self._by_url[part].count()
         return found
+
+    async def prepare(self, values: Sequence[Any]) -> None:
+        """Fetch what these contexts need at the same time, so that resolving each then takes no time to speak of."""
+        alike: dict[bytes, Any] = {}
+        for value in values:
+            try:
+                alike[orjson.dumps(value)] = value
+            except (TypeError, ValueError):
+                continue  # resolving it will tell
+        await asyncio.gather(*(self.resolve(value) for value in alike.values()), return_exceptions=True)
 
     async def address(self, value: Any) -> str:
         """Return a URL under which this context can be had, storing an inline one (ImplicitlyCreated) for it."""
@@ -171,28 +187,32 @@ class Contexts:
             if served.kind != "Cached":
                 raise BadRequestData(f"Only a cached @context can be reloaded; {name!r} is {served.kind}.")
             try:
-                fresh = await self._fetch(served.url)
+                await self._fetch(served.url)
             except BadRequestData as error:
                 raise LdContextNotAvailable(error.detail) from error
-            await self._write(Served(served.local_id, served.url, "Cached", fresh, _now()))
         else:
-            del self._served[served.local_id]
-            self._by_url.pop(served.url, None)
             await (await self._home()).keep_record(RECORDS, served.local_id, None)
+            self._served.pop(served.local_id, None)
+            self._by_url.pop(served.url, None)
         self._compiled.clear()
+        self._edition += 1
 
     async def _gather(self, value: Any) -> Mapping[str, Any]:
         """Return every document that the context refers to, directly or through others."""
         documents: dict[str, Any] = {}
-        wanted = list(needed_urls(value))
-        while wanted:
-            url = wanted.pop()
-            if url in documents:
-                continue
-            if len(documents) >= MAX_DOCUMENTS:
-                raise LdContextNotAvailable(f"The @context refers to more than {MAX_DOCUMENTS} documents.")
-            documents[url] = await self._document(url)
-            wanted.extend(needed_urls(documents[url].get("@context")))
+        wanted = set(needed_urls(value))
+        try:
+            async with asyncio.timeout(GATHER_SECONDS):
+                while wanted:
+                    if len(documents) + len(wanted) > MAX_DOCUMENTS:
+                        raise LdContextNotAvailable(f"The @context refers to more than {MAX_DOCUMENTS} documents.")
+                    urls = sorted(wanted)
+                    found = await asyncio.gather(*(self._document(url) for url in urls))
+                    documents |= zip(urls, found, strict=True)
+                    wanted = {url for one in found for url in needed_urls(one.get("@context"))} - documents.keys()
+        except TimeoutError as error:
+            detail = f"The @context and what it refers to could not be fetched within {GATHER_SECONDS:g} s."
+            raise LdContextNotAvailable(detail) from error
         return documents
 
     async def _document(self, url: str) -> dict[str, Any]:
@@ -202,9 +222,7 @@ class Contexts:
         served = self._by_url.get(url) or self._own(url)
         if served is not None:
             return served.body
-        document = await self._fetch(url)
-        await self._write(Served(new_urn("Context"), url, "Cached", document, _now()))
-        return document
+        return await self._fetch(url)
 
     def _own(self, url: str) -> Served | None:
         """Find a context of this broker however the host was spelled, so that it never asks itself."""
@@ -220,10 +238,27 @@ class Contexts:
             raise LdContextNotAvailable(failed[1])
         task = self._fetching.get(url)
         if task is None:
-            task = asyncio.create_task(self._download(url))
+            task = asyncio.create_task(self._obtain(url))
             self._fetching[url] = task
-            task.add_done_callback(lambda _: self._fetching.pop(url, None))
+            task.add_done_callback(lambda done: self._fetched(url, done))
         return await asyncio.shield(task)
+
+    def _fetched(self, url: str, done: asyncio.Task[dict[str, Any]]) -> None:
+        self._fetching.pop(url, None)
+        if not done.cancelled():
+            done.exception()  # whoever still waits hears of it; nobody has to
+
+    async def _obtain(self, url: str) -> dict[str, Any]:
+        """Download a document and keep it, in the place of what was kept of it before."""
+        document = await self._download(url)
+        known = self._by_url.get(url)
+        fresh = Served(known.local_id if known else new_urn("Context"), url, "Cached", document, _now())
+        try:
+            await self._write(fresh)
+        except StoreUnavailable as error:
+            LOG.warning("The @context %s is kept in memory alone: %s", url, error.detail)
+            self._keep(fresh)
+        return document
 
     async def _download(self, url: str) -> dict[str, Any]:
         """Return a remote context; raises LdContextNotAvailable without an answer, BadRequestData for a bad one."""
@@ -231,6 +266,8 @@ class Contexts:
             text = await self._read(url)
         except TimeoutError as error:
             detail = f"The @context {url} could not be fetched: no answer within {FETCH_SECONDS:g} s."
+            if len(self._failed) >= MAX_COMPILED:
+                self._failed.clear()
             self._failed[url] = (time.monotonic(), detail)
             raise LdContextNotAvailable(detail) from error
         except (aiohttp.ClientError, ValueError, OSError) as error:
