@@ -37,6 +37,8 @@ _UNITS: Final = {
 _ONLY_SIMULATED: Final = frozenset(("normalLevel", "gain", "lag", "inDays", "days"))
 """Details that steer the simulation and are no attributes."""
 
+_RAIL: Final = "2"
+_BUS: Final = "3"
 _METRES_NORTH: Final = 110_900.0
 _METRES_EAST: Final = 92_300.0
 
@@ -78,7 +80,7 @@ def load() -> Town:
     land = yaml.safe_load(data.joinpath("land.yaml").read_text(encoding="utf-8"))
     rows = csv.DictReader(data.joinpath("places.csv").read_text(encoding="utf-8").splitlines())
     sites = [_site(row) for row in rows]
-    return Town(land, (*sites, *_in_rows(land), *_in_lots(land), *_buses(land)))
+    return Town(land, (*sites, *_in_rows(land), *_in_lots(land), *_buses(land), *_stations(land)))
 
 
 def _site(row: Mapping[str, str]) -> Site:
@@ -226,6 +228,16 @@ def _buses(land: Mapping[str, Any]) -> Iterator[Site]:
             )  # fmt: skip
 
 
+def _stations(land: Mapping[str, Any]) -> Iterator[Site]:
+    for line, railway in land["railways"].items():
+        for key, station in railway["stations"].items():
+            (lon, lat), _ = along(railway["line"], station["at"])
+            at = (round(lon, 6), round(lat, 6))
+            yield Site(
+                "GtfsStation", f"{line}-{key}", station["ja"], station["kana"], station["en"], district_at(land, at), at
+            )
+
+
 def _property(name: str, value: Any) -> dict[str, Any]:
     return {"type": "Property", "value": value, **({"unitCode": _UNITS[name]} if name in _UNITS else {})}
 
@@ -311,20 +323,35 @@ _RELATED: Final[Mapping[str, Any]] = {
 
 def _land_entities(land: Mapping[str, Any]) -> Iterator[Entity]:
     for key, district in land["districts"].items():
-        ring = [*district["ring"], district["ring"][0]]
         id = f"urn:ngsi-ld:AdministrativeArea:shiomi-{key}"
-        shape = _geometry("Polygon", [ring])
-        yield _named(id, "AdministrativeArea", district, shape, population=district["population"])
+        yield _named(id, "AdministrativeArea", district, _area(district["ring"]), population=district["population"])
+    for key, pond in land["ponds"].items():
+        yield _named(f"urn:ngsi-ld:IrrigationPond:shiomi-{key}", "IrrigationPond", pond, _area(pond["ring"]))
+    for key, edge in land["coast"].items():
+        yield _named(f"urn:ngsi-ld:{edge['type']}:shiomi-{key}", edge["type"], edge, _way(edge["line"]))
     for key, river in land["rivers"].items():
-        yield _named(f"urn:ngsi-ld:River:shiomi-{key}", "River", river, _geometry("LineString", river["line"]))
+        yield _named(f"urn:ngsi-ld:River:shiomi-{key}", "River", river, _way(river["line"]))
     for key, road in land["roads"].items():
         yield _named(
-            f"urn:ngsi-ld:RoadSegment:shiomi-{key}", "RoadSegment", road, _geometry("LineString", road["line"]),
+            f"urn:ngsi-ld:RoadSegment:shiomi-{key}", "RoadSegment", road, _way(road["line"]),
             length=round(length(road["line"])), maximumAllowedSpeed=road["speed"], status="open",
         )  # fmt: skip
     for key, bus in land["buses"].items():
-        yield _named(
-            f"urn:ngsi-ld:GtfsRoute:shiomi-{key}", "GtfsRoute", bus,
-            _geometry("LineString", [list(position) for position in bus_line(land, key)]),
-            shortName=bus["code"], routeType="3", routeColor=bus["color"],
-        )  # fmt: skip
+        yield _route(key, bus, bus_line(land, key), kind=_BUS)
+    for key, railway in land["railways"].items():
+        yield _route(key, railway, railway["line"], kind=_RAIL)
+
+
+def _area(ring: Sequence[Position]) -> dict[str, Any]:
+    return _geometry("Polygon", [[*ring, ring[0]]])
+
+
+def _way(line: Sequence[Position]) -> dict[str, Any]:
+    return _geometry("LineString", [list(position) for position in line])
+
+
+def _route(key: str, words: Mapping[str, Any], line: Sequence[Position], *, kind: str) -> Entity:
+    return _named(
+        f"urn:ngsi-ld:GtfsRoute:shiomi-{key}", "GtfsRoute", words, _way(line),
+        shortName=words["code"], routeType=kind, routeColor=words["color"],
+    )  # fmt: skip

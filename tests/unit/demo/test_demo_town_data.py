@@ -43,12 +43,52 @@ def test_every_entity_has_a_place_and_a_name_in_japanese_and_english(entity):
     assert re.fullmatch(r"[ァ-ヶー　 0-9A-Zー]*", entity.get("nameKana", {}).get("value", ""))
 
 
-def test_all_places_lie_in_or_beside_the_districts():
-    land = shapely.union_all([Polygon(district["ring"]) for district in TOWN.land["districts"].values()])
+DISTRICTS = {key: Polygon(district["ring"]) for key, district in TOWN.land["districts"].items()}
+AFLOAT = ("WaterObserved", "WaterQualityObserved")
+
+
+def test_the_districts_share_their_borders_and_leave_no_gap():
+    land = shapely.union_all(list(DISTRICTS.values()))
     assert land.geom_type == "Polygon"
-    near = land.buffer(0.0012)
-    away = [site.id for site in TOWN.sites if not near.contains(Point(site.at))]
+    assert not land.interiors
+    assert land.area == pytest.approx(sum(district.area for district in DISTRICTS.values()))
+
+
+def test_the_coast_is_the_seaward_edge_of_the_land():
+    edge = shapely.union_all(list(DISTRICTS.values())).exterior
+    coast = LineString(TOWN.land["coast"]["coastline"]["line"])
+    assert edge.buffer(0.00001).contains(coast)
+    assert coast.length > 0.04
+
+
+def test_all_places_stand_on_the_land_of_their_district_and_only_gauges_afloat():
+    land = shapely.union_all(list(DISTRICTS.values()))
+    away = [site.id for site in TOWN.sites if site.type not in AFLOAT and not land.contains(Point(site.at))]
     assert away == []
+    near = land.buffer(0.0012)
+    assert [site.id for site in TOWN.sites if not near.contains(Point(site.at))] == []
+    afloat = [site.id for site in TOWN.sites if not land.contains(Point(site.at))]
+    assert "urn:ngsi-ld:WaterObserved:shiomi-tide-port" in afloat
+    elsewhere = [
+        site.id
+        for site in TOWN.sites
+        if not DISTRICTS[site.district].buffer(0.0015 if site.type in AFLOAT else 0.0003).contains(Point(site.at))
+    ]
+    assert elsewhere == []
+
+
+def test_nothing_stands_in_a_pond_but_what_floats_there():
+    ponds = shapely.union_all([Polygon(pond["ring"]) for pond in TOWN.land["ponds"].values()])
+    wet = [site.id for site in TOWN.sites if ponds.buffer(-0.00001).contains(Point(site.at))]
+    assert [id for id in wet if "Water" not in id] == ["urn:ngsi-ld:SolarPowerPlant:shiomi-pond"]
+
+
+def test_stations_stand_on_the_railway():
+    (railway,) = TOWN.land["railways"].values()
+    line = LineString(railway["line"])
+    assert len(TOWN.of("GtfsStation")) == 3
+    assert max(line.distance(Point(station.at)) for station in TOWN.of("GtfsStation")) < 0.00001
+    assert BY_ID["urn:ngsi-ld:GtfsRoute:shiomi-shiomisen"]["routeType"]["value"] == "2"
 
 
 def test_nothing_stands_in_the_river_but_what_belongs_there():
