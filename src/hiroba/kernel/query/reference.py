@@ -29,5 +29,8 @@ def _prepared(geometry: str, coordinates: Any, thread: int) -> BaseGeometry:
         shape: BaseGeometry = shapely.from_geojson(orjson.dumps({"type": geometry, "coordinates": coordinates}))
     except shapely.errors.GEOSException as error:
         raise BadRequestData(f"coordinates: not a {geometry}: {error}") from error
+    if not shape.is_valid:
+        # as with the geometries of entities, which are drawn by hand too
+        shape = shapely.make_valid(shape)
     shapely.prepare(shape)
     return shape
