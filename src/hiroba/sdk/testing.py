@@ -7,6 +7,7 @@ async with city_in_memory() as host:
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager
@@ -64,10 +65,13 @@ async def request(
     chunks: list[bytes] = []
 
     ended = False
+    answered = asyncio.Event()
 
     async def receive() -> MutableMapping[str, Any]:
         nonlocal ended
         if ended:
+            # the client stays until it has the whole answer
+            await answered.wait()
             return {"type": "http.disconnect"}
         try:
             return {"type": "http.request", "body": await anext(parts), "more_body": True}
@@ -80,10 +84,12 @@ async def request(
             start.update(message)
         elif message["type"] == "http.response.body":
             chunks.append(message.get("body", b""))
+            if not message.get("more_body"):
+                answered.set()
 
     await asgi(scope, receive, send)
-    answered = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
-    return Answered(start["status"], answered, b"".join(chunks))
+    told = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
+    return Answered(start["status"], told, b"".join(chunks))
 
 
 def _scope(method: str, target: str, headers: Mapping[str, str], *, size: int | None) -> MutableMapping[str, Any]:

@@ -18,7 +18,6 @@ from hiroba.apps import imports
 from hiroba.host.manifests import read_manifest, read_texts
 from hiroba.sdk import App, Host, errors, testing
 from hiroba.sdk.testing import Answered
-from hiroba.sdk.web import site
 
 HEADER = "名称,緯度,経度,住所,電話番号,メモ欄\n"
 ROWS = [
@@ -29,13 +28,7 @@ ROWS = [
 
 
 async def request(app: App, method: str, target: str, **options: Any) -> Answered:
-    served = site(app.routes)
-
-    async def modern(scope: Any, receive: Any, send: Any) -> None:
-        scope["asgi"]["spec_version"] = "2.4"  # a file is then sent without waiting for a disconnect
-        await served(scope, receive, send)
-
-    return await testing.request(modern, method, target, **options)
+    return await testing.request(app, method, target, **options)
 
 
 @pytest.fixture
