@@ -6,6 +6,12 @@ import { chooseLanguage, fill, titleIn } from '../src/i18n/language';
 
 const names = (text: string) => new Set(text.match(/\{\w+\}/g) ?? []);
 
+const sources = import.meta.glob<string>(['../src/**/*.{ts,tsx}', '!../src/i18n/{ja,en}.ts'], {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+});
+
 describe('the dictionaries', () => {
   it('have the same keys, and no text is empty', () => {
     expect(Object.keys(en).sort()).toEqual(Object.keys(ja).sort());
@@ -19,6 +25,13 @@ describe('the dictionaries', () => {
       for (const name of names(japanese)) expect(names(other ?? one ?? ''), key).toContain(name);
       for (const name of names(one ?? '')) expect(names(japanese), key).toContain(name);
     }
+  });
+
+  it('have no text that nobody shows', () => {
+    const source = Object.values(sources).join('\n');
+    const built = [...source.matchAll(/`([a-z]+(?:\.[a-z]+)*\.)\$\{/g)].map(([, prefix]) => prefix ?? '');
+    const unused = Object.keys(ja).filter((key) => !source.includes(`'${key}'`) && !built.some((prefix) => key.startsWith(prefix)));
+    expect(unused).toEqual([]);
   });
 
   it('have no Japanese in English but the name of the other language', () => {

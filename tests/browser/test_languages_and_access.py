@@ -34,6 +34,7 @@ def town(server: Any) -> Any:
                 "unitCode": "MTR",
                 "observedAt": at,
             },
+            "batteryVoltage": {"type": "Property", "value": 3.6, "unitCode": "VLT", "observedAt": at},
             "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [134.07, 34.32]}},
         }
         reply = server.call("POST", "/ngsi-ld/v1/entityOperations/upsert", [gauge], NGSILD_Tenant=TENANT)

@@ -73,7 +73,7 @@ export class CityMap {
     this.map.touchZoomRotate.disableRotation();
     this.map.keyboard.disableRotation();
     this.#pulses = new Pulses(this.map, options.still);
-    this.#ready = new Promise((resolve) => this.map.once('load', () => resolve()));
+    this.#ready = new Promise((resolve) => this.map.once('style.load', () => resolve()));
     this.map.on('error', ({ error }) => {
       // A tile that did not come is asked for again by `refresh`; the header already says that the server is away.
       const away = error instanceof TypeError || (error instanceof Error && error.name === 'AJAXError');
@@ -142,11 +142,12 @@ export class CityMap {
 
   /** Brings a geometry into view, beside what covers the map (`right`, `bottom` in pixels). */
   async visit(geometry: Geometry, cover: { right: number; bottom: number }): Promise<void> {
+    const first = !this.#placed;
     this.#placed = true;
     await this.#ready;
     const box = boxOf(geometry);
     const padding = { top: 60, left: 60, right: 60 + cover.right, bottom: 60 + cover.bottom };
-    this.map.fitBounds(box, { padding, maxZoom: Math.max(this.map.getZoom(), 16), duration: this.#options.still ? 0 : 900 });
+    this.map.fitBounds(box, { padding, maxZoom: Math.max(this.map.getZoom(), 16), duration: first || this.#options.still ? 0 : 900 });
   }
 
   /** Shows a box whole; the map's own place in the address wins at the start. */

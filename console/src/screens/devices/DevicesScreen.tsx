@@ -61,6 +61,9 @@ function AgentPanel({ agent }: { agent: Agent }) {
           </div>
         ))}
       </dl>
+      {Object.entries(agent.troubles).map(([source, text]) => (
+        <p key={source} className="field__mistake" lang="en">{t('devices.trouble', { name: source, text })}</p>
+      ))}
       <dl className="facts">
         {agent.last_message_at && (
           <div><dt>{t('devices.last')}</dt><dd>{age(language, agent.last_message_at, now)}</dd></div>

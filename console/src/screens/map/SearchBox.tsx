@@ -60,7 +60,7 @@ export function SearchBox({ onChoose }: { onChoose: (id: string) => void }) {
           <Icon name="close" size={16} />
         </button>
       )}
-      <p className="visually-hidden" role="status">{shown && answer.data ? t('search.found', { n: hits.length }) : ''}</p>
+      <p className="visually-hidden" role="status">{shown && (answer.data ? t('search.found', { n: hits.length }) : answer.loading && t('search.searching'))}</p>
       <ul id={`${id}-list`} role="listbox" aria-label={t('search.label')} className="search__hits" hidden={!shown || hits.length === 0}>
         {hits.map((hit, index) => (
           <li
