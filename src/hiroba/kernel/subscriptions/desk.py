@@ -183,7 +183,8 @@ class Desk:
         """Notify of all subscribed entities whenever the time interval has passed (5.8.6)."""
         due = (box.tally.last_sent or entry.created_at) + entry.interval
         while True:
-            await asyncio.sleep(max(0.0, (due - now()) / SECOND))
+            # a clock that was set back must not make the pause longer than the interval
+            await asyncio.sleep(max(0, min(due - now(), entry.interval)) / SECOND)
             if not entry.alive(now()):
                 if not entry.active or entry.expires_at is not None:
                     return

@@ -161,9 +161,16 @@ class Outbox:
                     await self._news.wait()
             return
         ids = list(self.tally.pending)
-        entities = await self._means.present(self.entry, ids)
-        if entities:
-            await self._send(entities, time.monotonic())
+        try:
+            entities = await self._means.present(self.entry, ids)
+            if entities:
+                await self._send(entities, time.monotonic())
+        except HirobaError as error:
+            LOG.warning("what was put aside for %s cannot be read: %s", self.entry.id, error.detail)
+            await asyncio.sleep(self._means.settings.longest_pause)
+            return
+        except Exception:
+            LOG.exception("a notification of %s was dropped", self.entry.id)
         for id in ids:
             self.tally.pending.pop(id, None)
 
@@ -171,6 +178,8 @@ class Outbox:
         """Return for how many seconds nothing may be sent."""
         if not self.entry.throttling or self.tally.last_sent is None:
             return 0.0
+        # a clock that was set back must not make the pause longer
+        self.tally.last_sent = min(self.tally.last_sent, now())
         return (self.tally.last_sent + self.entry.throttling - now()) / SECOND
 
     async def _send(self, data: Sequence[Change] | Sequence[Entity], arrived: float) -> None:
