@@ -166,7 +166,7 @@ def options_of(request: Request) -> frozenset[str]:
 def view_of(request: Request, context: Context, *, pickable: bool = True) -> View:
     """Return how entities are to be shown: format, sysAttrs, lang, pick, omit, attrs, datasetId (6.3.7 to 6.3.15)."""
     query = request.query
-    if not query:
+    if _VIEWED.isdisjoint(query):
         return PLAIN
     options = options_of(request)
     asked = query.get("format") or next((word for word in options if word in _FORMATS), "normalized")
@@ -186,6 +186,8 @@ def view_of(request: Request, context: Context, *, pickable: bool = True) -> Vie
 
 
 PLAIN: Final = View()
+_VIEWED: Final = frozenset(["format", "options", "sysAttrs", "lang", "pick", "omit", "attrs", "datasetId"])
+"""The parameters that say how entities are to be shown."""
 
 
 _Names: TypeAlias = tuple[str, ...] | None

@@ -27,21 +27,26 @@ class Parameters:
 
         Raises OperationNotSupported for linked entity retrieval, which the standard knows and this broker does not.
         """
-        unknown = query.keys() - self.names
-        if unknown:
-            known = ", ".join(sorted(self.names)) or "none"
-            raise InvalidRequest(f"The parameter {min(unknown)!r} means nothing here; those that do: {known}.")
+        for name in query:
+            if name not in self.names:
+                known = ", ".join(sorted(self.names)) or "none"
+                raise InvalidRequest(f"The parameter {name!r} means nothing here; those that do: {known}.")
         words = query.get("options")
         if words:
             for word in words.split(","):
                 if word.strip() not in self.options:
                     known = ", ".join(sorted(self.options)) or "none"
                     raise InvalidRequest(f"options has {word.strip()!r}, which means nothing here; known are {known}.")
-        level = query.get("joinLevel", "1")
-        if not level.isascii() or not level.isdigit() or len(level) > DIGITS or int(level) < 1:
-            raise BadRequestData(f"joinLevel is {shown(level)}; give a whole number of at least 1.")
-        if query.get("join", "@none") != "@none":
-            raise OperationNotSupported("join asks for linked entities; this broker does not gather them yet.")
+        if "join" in query or "joinLevel" in query:
+            _check_join(query)
+
+
+def _check_join(query: dict[str, str]) -> None:
+    level = query.get("joinLevel", "1")
+    if not level.isascii() or not level.isdigit() or len(level) > DIGITS or int(level) < 1:
+        raise BadRequestData(f"joinLevel is {shown(level)}; give a whole number of at least 1.")
+    if query.get("join", "@none") != "@none":
+        raise OperationNotSupported("join asks for linked entities; this broker does not gather them yet.")
 
 
 def _of(names: str, options: str = "") -> Parameters:
