@@ -1,4 +1,4 @@
-import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { useAnswer } from '../app/answer';
 import { useVocabulary } from '../app/vocabulary';
 import { attributesOf, type Entity, type Instance, instanceOf, mainType, readInstances, readPeriods, readSamples, timeOf } from '../api/ngsi';
@@ -16,7 +16,8 @@ const periods = { day: null, week: 'PT30M', month: 'PT2H' } as const;
 type Span = keyof typeof spans;
 const oneDay = 86_400_000;
 const rowsShown = 100;
-const refreshPause = 800;
+const editPause = 500;
+const devicePause = 5_000;
 
 /** Shows how one attribute was: as a chart where it is a number, and as a table with who wrote each value. */
 export function History({ entity }: { entity: Entity }) {
@@ -98,12 +99,21 @@ function Past({ entity, name, span, asChart, newest }: {
     return { instances, samples: drawn, since: past.since };
   });
   const reload = answer.reload;
+  const edited = instanceOf(entity, name)?.editedBy !== undefined;
+  const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
   useEffect(() => {
-    // The value just shown above belongs to the history too.
-    if (!newest) return undefined;
-    const timer = setTimeout(reload, refreshPause);
-    return () => clearTimeout(timer);
-  }, [newest, reload]);
+    // The value just shown above belongs to the history too: at once when a person wrote it, else now and then.
+    if (!newest || (timer.current && !edited)) return;
+    if (timer.current) clearTimeout(timer.current);
+    timer.current = setTimeout(() => {
+      timer.current = null;
+      reload();
+    }, edited ? editPause : devicePause);
+  }, [newest, edited, reload]);
+  useEffect(() => () => {
+    if (timer.current) clearTimeout(timer.current);
+    timer.current = null;
+  }, []);
   if (answer.problem && !answer.data && answer.problem.kind !== 'missing') return <Trouble problem={answer.problem} retry={reload} />;
   if (!answer.data && answer.loading) return <Loading />;
   const { instances, samples, since } = answer.data ?? { instances: [], samples: [], since: new Date() };
