@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -39,6 +40,7 @@ def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
     runs.
     """
     set_up_logging(settings.log_level)
+    allow_many_connections()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, on_ready))
 
@@ -51,6 +53,13 @@ def set_up_logging(level: str) -> None:
     # these two tell each connection and each packet
     for chatty in ("amqtt", "transitions", "aiohttp.access"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.root.level))
+
+
+def allow_many_connections() -> None:
+    """Let this process have as many open files as the system allows it: each stream is a connection."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # a limit that is no number cannot be asked for everywhere
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def bind(host: str, port: int) -> socket.socket:

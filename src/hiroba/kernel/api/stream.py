@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Final
 
 from hiroba.kernel.api.http import Receive, Request, Send, Stream
@@ -20,6 +21,7 @@ from hiroba.kernel.query.tree import GeoQuery
 from hiroba.kernel.store.port import TenantStore
 from hiroba.kernel.subscriptions.stream import Client, Interest, Streams
 
+LOG = logging.getLogger(__name__)
 STREAMS: Final = Streams()
 """All streams under way in this process; close it before a server stops, since streams do not end by themselves."""
 
@@ -108,7 +110,9 @@ async def _serve(store: TenantStore, interest: Interest, after: int | None, *, r
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                LOG.error("a stream of changes was broken off: %r", outcome)
         await events.aclose()
 
 

@@ -137,6 +137,7 @@ class Hub:
         self.position = position
         self._channels: dict[Interest, tuple[Callable[[Change], bool], set[Client]]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._feed: ChangeFeed | None = None
 
     @property
     def idle(self) -> bool:
@@ -148,10 +149,10 @@ class Hub:
         if interest not in self._channels:
             self._channels[interest] = (interest.test(), set())
         self._channels[interest][1].add(client)
-        if self._task is None:
+        if self._task is None or self._task.done():
             # listening begins here and now, before the client reads how far the log goes
-            feed = ChangeFeed(self.store, self.position)
-            self._task = asyncio.create_task(self._run(feed), name=f"stream of {self.store.name or 'default'}")
+            self._feed = ChangeFeed(self.store, self.position)
+            self._task = asyncio.create_task(self._run(self._feed), name=f"stream of {self.store.name or 'default'}")
 
     def leave(self, interest: Interest, client: Client) -> None:
         """Let a client go; the last one ends the hub's work."""
@@ -164,6 +165,8 @@ class Hub:
         if not self._channels and self._task is not None:
             self._task.cancel()
             self._task = None
+            if self._feed is not None:
+                self._feed.close()
 
     def end(self) -> None:
         """Cut every client off."""
@@ -184,6 +187,8 @@ class Hub:
                 self.position = feed.position
         except Exception:
             LOG.exception("the stream of changes broke; its clients are sent away to come back")
+            # what could not be told is passed over, or it would break the next stream as well
+            self.position = feed.position
             self.end()
         finally:
             feed.close()
