@@ -93,10 +93,19 @@ def told(entry: Entry, change: Change, context: Context) -> dict[str, Any]:
     body = compact_entity(change.entity, context, entry.view)
     if entry.show_changes:
         _add_previous(body, entry, change, context)
-    for one in change.changes:
-        if one.kind == "deleted" and "deleted" in entry.kinds and shown(entry.view, one):
+    for one in _deletions(entry, change) if "deleted" in entry.kinds else ():
+        if shown(entry.view, one):
             _put_null(body, context.compact_name(one.attribute), _null(entry, one, change.at, context))
     return body
+
+
+def _deletions(entry: Entry, change: Change) -> list[AttributeChange]:
+    """Return the deletions to tell of; of an attribute that is gone altogether, that of its default instance does."""
+    gone = [one for one in change.changes if one.kind == "deleted"]
+    if entry.show_changes:
+        return gone
+    whole = {one.attribute for one in gone if one.dataset is None and one.attribute not in change.entity["attrs"]}
+    return [one for one in gone if one.dataset is None or one.attribute not in whole]
 
 
 def shown(view: View, change: AttributeChange) -> bool:

@@ -159,6 +159,14 @@ def test_deleted_attribute_is_null() -> None:
         assert told(changed({"level": "deleted"}), format=form, **DELETING)["level"] == expected
 
 
+def test_an_attribute_deleted_with_all_its_instances_is_told_once() -> None:
+    other = AttributeChange(named("level"), "urn:d:2", "deleted", {"type": "Property", "value": 2}, None)
+    one = changed({"level": "deleted"})
+    gone = Change(one.seq, one.at, one.op, one.id, one.types, (other, *one.changes), one.entity, one.version)
+    assert told(gone, **DELETING)["level"] == {"type": "Property", "value": "urn:ngsi-ld:null"}
+    assert len(told(gone, showChanges=True, **DELETING)["level"]) == 2
+
+
 def test_deleted_instance_in_simplified_form() -> None:
     old = {"type": "Property", "value": 2.5, "datasetId": "urn:d:2"}
     shown = told(changed({"level": "deleted"}, before={"level": old}), format="simplified", **DELETING)["level"]
