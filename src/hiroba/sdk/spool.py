@@ -148,10 +148,12 @@ class Spool:
             rows = [row for row, _ in batch]
             try:
                 await self._run(lambda rows=rows: self._append(rows))  # type: ignore[misc]
-            except StoreUnavailable as error:
+            except Exception as error:  # noqa: BLE001 - whoever sent it hears of it, and the next ones are kept
+                known = isinstance(error, StoreUnavailable)
+                problem = error if known else StoreUnavailable(f"the message cannot be kept: {error!r}")
                 for _, future in batch:
                     if not future.done():
-                        future.set_exception(error)
+                        future.set_exception(problem)
                 continue
             self._arrived.set()
             for _, future in batch:

@@ -100,3 +100,13 @@ async def test_a_failed_commit_reaches_the_sender_and_later_ones_succeed(tmp_pat
     assert [message.payload for message in await spool.read()] == [b"kept"]
     assert spool.waiting == 1
     await spool.close()
+
+
+async def test_a_message_that_cannot_be_written_holds_up_none_after_it(tmp_path: Path) -> None:
+    spool = await opened(tmp_path)
+    with pytest.raises(errors.StoreUnavailable, match="cannot be kept"):
+        await spool.append("a/\ud800", b"1")
+    async with asyncio.timeout(5):
+        await spool.append("a/b", b"2")
+    assert [message.payload for message in await spool.read()] == [b"2"]
+    await spool.close()
