@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,9 @@ from hiroba.kernel.store.sqlite.tenant import SqliteTenant
 
 CACHED: Final = 8192
 """Entities that a tenant keeps decoded in memory."""
+
+LEAST_FREE: Final = 1 << 20
+"""Bytes of the disk below which the store is not ready: a small write may still fit, the next larger one does not."""
 
 
 class SqliteStore:
@@ -103,7 +107,17 @@ class SqliteStore:
             await self.tenant("", create=True)
 
     async def check(self) -> None:
-        """Raise StoreUnavailable when the store cannot be read and written now."""
+        """Raise StoreUnavailable when the store cannot be read and written now, or only a last few pages more."""
+        if self.directory is not None:
+            try:
+                free = shutil.disk_usage(self.directory).free
+            except OSError as error:
+                raise unavailable(error, str(self.directory)) from error
+            if free < LEAST_FREE:
+                raise StoreUnavailable(
+                    f"The disk is full: {free} bytes are left. Free some space; writing goes on by itself then. "
+                    f"({self.directory})"
+                )
         await (await self.tenant("")).touch()
 
     async def backup(self, target: Path) -> AsyncIterator[str]:
