@@ -81,7 +81,7 @@ class Guest:
         self.id = manifest.id
         self.title = manifest.title
         self.data_dir = data_dir
-        """A folder of its own that survives restarts and is part of backups; made before `setup` is
+        """A folder of its own that survives restarts; a backup of the city does not hold it; made before `setup` is
         called."""
         self.settings: Mapping[str, Any] = {**manifest.settings, **(settings or {})}
         """The manifest's `[settings]` with the operator's values over them."""
