@@ -45,7 +45,7 @@ bench: $(VENV)/.dev ## measure, as ratios to a ceiling taken in the same run
 	$(BIN)/python -m bench.run $(ARGS)
 
 drill: $(VENV)/.dev ## the long crash drills
-	HIROBA_DRILL_ROUNDS=30 $(BIN)/python -m pytest tests/contracts -k "killed or disk"
+	HIROBA_DRILL_ROUNDS=30 $(BIN)/python -m pytest tests/contracts -k "kill or disk"
 
 console: $(STATIC)/index.html ## build the web console
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -29,7 +30,11 @@ SENSOR = TypeIs(iri("Sensor"))
 ALL_TIME = TemporalQuery(None, None, None, "modifiedAt")
 
 
-@pytest.mark.parametrize("lines", [30, 400])
+ROUNDS = int(os.environ.get("HIROBA_DRILL_ROUNDS", "0"))
+"""Further kills of the long drill, at moments drawn by lot but the same in every run."""
+
+
+@pytest.mark.parametrize("lines", [30, 400, *random.Random(5).sample(range(5, 3000), ROUNDS)])
 async def test_acknowledged_writes_survive_a_kill(tmp_path: Path, lines: int) -> None:
     directory = tmp_path / "store"
     script = str(Path(__file__).with_name("crash_child.py"))
