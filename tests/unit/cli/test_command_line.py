@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -102,3 +103,43 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+_SLOW = """
+import importlib, sys, time
+from hiroba.cli.main import main
+
+def slow(name):
+    print("importing", flush=True)
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt as error:
+        raise ImportError("a library that was broken off while it was loaded") from error
+
+importlib.import_module = slow
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "how", "code"),
+    [
+        ("serve", signal.SIGINT, 130), ("serve", signal.SIGTERM, 0), ("demo", signal.SIGINT, 130),
+        ("demo", signal.SIGTERM, 0), ("doctor", signal.SIGINT, 130), ("doctor", signal.SIGTERM, -signal.SIGTERM),
+    ],
+)  # fmt: skip
+def test_an_end_in_the_middle_of_imports_is_quiet(command: str, how: signal.Signals, code: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SLOW, command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(how)
+    said, complaints = process.communicate(timeout=30)
+    assert (process.returncode, said, complaints) == (code, "", "")
+
+
+def test_the_handlers_of_the_caller_are_there_again() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    main(["app", "check", "/nowhere"])
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
