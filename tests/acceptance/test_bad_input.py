@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Running, free_port
+from real_server import Running, free_port
 
 V1 = "/ngsi-ld/v1"
 HEAD = f"POST {V1}/entities HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()

@@ -8,7 +8,7 @@ import urllib.request
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from conftest import Running
+from real_server import Running
 
 V1 = "/ngsi-ld/v1"
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import Running
 from hiroba.kernel.api import parameters as known
+from real_server import Running
 
 V1 = "/ngsi-ld/v1"
 MANY = settings(

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from conftest import Running
+from real_server import Running
 
 V1 = "/ngsi-ld/v1"
 GAUGE = {"id": "urn:ngsi-ld:Gauge:1", "type": "Gauge", "level": {"type": "Property", "value": 1}}

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import openpyxl
 import pytest
 
-from conftest import Running
+from real_server import Running
 
 V1 = "/ngsi-ld/v1"
 TYPES = {

@@ -6,7 +6,7 @@ import resource
 import socket
 from collections.abc import Callable
 
-from conftest import Running
+from real_server import Running
 
 STREAM = b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n"
 

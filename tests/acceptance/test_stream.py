@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Running
+from real_server import Running
 
 V1 = "/ngsi-ld/v1"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Running
+from real_server import Running
 
 V1 = "/ngsi-ld/v1"
 TEMPORAL = f"{V1}/temporal/entities"

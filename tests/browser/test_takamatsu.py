@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from test_map_screen import spot, still
 
-from conftest import Running, start
+from real_server import Running, start
 
 pytestmark = [pytest.mark.browser, pytest.mark.data]
 
