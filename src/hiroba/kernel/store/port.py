@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from hiroba.kernel.model.entity import Entity, Instance
 from hiroba.kernel.query.tree import GeoQuery, OrderBy, Query, ScopeQuery, TemporalQuery, TypeQuery
@@ -25,8 +25,7 @@ class Stored:
     entity: Entity
 
 
-@dataclass(slots=True, frozen=True)
-class AttributeChange:
+class AttributeChange(NamedTuple):
     """What happened to one instance of an attribute.
 
     `kind` is `created`, `updated` (the value or another member differs), `touched` (written again, all the same) or
@@ -66,8 +65,7 @@ class Mutation:
     decide: Decide
 
 
-@dataclass(slots=True, frozen=True)
-class Change:
+class Change(NamedTuple):
     """One row of the change log: `op` is `created`, `updated` or `deleted`.
 
     `entity` is the state after the write (before it, for `deleted`). Read back from the log, it is the present state

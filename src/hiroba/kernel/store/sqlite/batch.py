@@ -97,6 +97,11 @@ class Batch:
         self.order_changed = False
         self._reset()
 
+    @property
+    def size(self) -> int:
+        """Return of how many entities the rows are not written yet."""
+        return len(self._entities)
+
     def _reset(self) -> None:
         self._entities: dict[int, tuple[Any, ...]] = {}
         self._sets: dict[str, dict[tuple[Any, ...], bool]] = {table: {} for table in _PAIRS}
@@ -106,25 +111,27 @@ class Batch:
 
     def add(
         self, change: Change, ref: int, *, before: Entity | None, after: Entity | None, gone: Sequence[str]
-    ) -> None:
-        """Add what a change brings.
+    ) -> bytes:
+        """Add what a change brings; return the entity as it is written.
 
         `before` is the state whose index rows are there now; `gone` are the types that it was deleted with, if it was.
         A deleted entity's last state stays, so that its history keeps its owner.
         """
         at, seq = change.at, change.seq
         # first, since it fails before anything is added when the entity cannot be written as JSON
-        self._entity(ref, seq, at=at, entity=change.entity, deleted=at if after is None else None)
+        doc = self._entity(ref, seq, at=at, entity=change.entity, deleted=at if after is None else None)
         self._log(change, ref)
         self._index(ref, before, after)
         for iri in gone:
             self.order_changed = True
             self._sets["gone_type"][self._names.intern(iri), ref] = False
+        return doc
 
-    def _entity(self, ref: int, seq: int, *, at: int, entity: Entity, deleted: int | None) -> None:
+    def _entity(self, ref: int, seq: int, *, at: int, entity: Entity, deleted: int | None) -> bytes:
         expires = next_end(entity)
         if expires is not None and deleted is None:
             self.ends.append(expires)
+        doc = orjson.dumps(entity)
         self._entities[ref] = (
             ref,
             entity["id"],
@@ -133,8 +140,9 @@ class Batch:
             instant(entity.get("modifiedAt")) or at,
             expires,
             deleted,
-            orjson.dumps(entity),
+            doc,
         )
+        return doc
 
     def _log(self, logged: Change, ref: int) -> None:
         intern = self._names.intern
@@ -178,7 +186,7 @@ class Batch:
         intern = self._names.intern
         old = before["attrs"] if before else {}
         new = after["attrs"] if after else {}
-        geo = False
+        geo = shaped = False
         values = self._sets["attr_value"]
         for iri, instances in new.items():
             was = old.get(iri)
@@ -187,7 +195,10 @@ class Batch:
             fresh = rows.index_values(instances)
             attr = intern(iri)
             geo = geo or rows.may_have_geo(instances) or rows.may_have_geo(was)
-            if was is not None:
+            if was is None:
+                shaped = True
+            else:
+                shaped = shaped or rows.kinds_of(was) != rows.kinds_of(instances)
                 stale = rows.index_values(was)
                 for v in stale - fresh:
                     values[attr, v, ref] = False
@@ -196,13 +207,15 @@ class Batch:
                 values[attr, v, ref] = True
         for iri, was in old.items():
             if iri not in new:
+                shaped = True
                 geo = geo or rows.may_have_geo(was)
                 attr = intern(iri)
                 for v in rows.index_values(was):
                     values[attr, v, ref] = False
         if geo:
             self._locate(ref, before, after)
-        self._count(before, after)
+        if shaped or before is None or after is None or before["type"] != after["type"]:
+            self._count(before, after)
         self._classify(ref, before, after)
 
     def _locate(self, ref: int, before: Entity | None, after: Entity | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeGuard
 
 import orjson
@@ -30,6 +31,7 @@ SLOTS: Final = 16
 """Rows of the R*Tree per entity: slot 0 is the default `location`, the last one the union of all that find no slot."""
 
 _OFFSET: Final = 1 << 63
+_NO_SCOPES: Final[frozenset[str]] = frozenset()
 
 
 def moment_key(moment: Moment) -> bytes:
@@ -44,6 +46,12 @@ def number_key(value: float) -> int | float:
 
 def index_values(instances: list[Instance]) -> set[Value]:
     """Return the values under which an attribute is indexed, never none."""
+    if len(instances) == 1 and instances[0]["type"] == "Property":
+        # what nearly every measured value is
+        only: Any = instances[0].get("value")
+        kind = type(only)
+        if kind is float or (kind is int and -_OFFSET <= only < _OFFSET):
+            return {only}
     found: set[Value] = set()
     for instance in instances:
         before = len(found)
@@ -95,11 +103,11 @@ def _add_words(found: set[Value], words: Any) -> None:
             _add(found, word)
 
 
-def scopes_of(entity: Entity | None) -> set[str]:
+def scopes_of(entity: Entity | None) -> AbstractSet[str]:
     """Return an entity's scopes in one spelling, with a slash in front."""
     given = entity.get("scope") if entity else None
     if not given:
-        return set()
+        return _NO_SCOPES
     return {"/" + scope.strip("/") for scope in ([given] if isinstance(given, str) else given)}
 
 
@@ -194,13 +202,18 @@ def _is_position(node: Any) -> TypeGuard[Sequence[float]]:
     )
 
 
+def kinds_of(instances: list[Instance]) -> str | tuple[str, ...]:
+    """Return the types of an attribute's instances."""
+    if len(instances) == 1:
+        kind: str = instances[0]["type"]
+        return kind
+    return tuple({one["type"]: 0 for one in instances})
+
+
 def shape_of(entity: Entity) -> Shape:
     """Return what an entity counts as: its types, its attributes, and the kinds of each attribute's instances."""
     attrs = entity["attrs"]
-    kinds = tuple(
-        [ones[0]["type"] if len(ones) == 1 else tuple({one["type"]: 0 for one in ones}) for ones in attrs.values()]
-    )
-    return tuple(entity["type"]), tuple(attrs), kinds
+    return tuple(entity["type"]), tuple(attrs), tuple([kinds_of(ones) for ones in attrs.values()])
 
 
 def usage_keys(shape: Shape, intern: Intern) -> list[UsageKey]:

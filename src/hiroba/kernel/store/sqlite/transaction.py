@@ -34,6 +34,7 @@ class Held:
     indexed: Entity | None
     version: int = 0
     gone: tuple[str, ...] = ()
+    doc: bytes | None = None
 
 
 class Unwritable(Exception):
@@ -113,12 +114,13 @@ class Transaction:
         op = "deleted" if after is None else "created" if live is None else "updated"
         seq = self._seq + 1
         change = Change(seq, self._at, op, id, tuple(state["type"]), tuple(changes), state, seq)
-        self.batch.add(change, ref, before=indexed, after=after, gone=held.gone if held is not None else ())
+        doc = self.batch.add(change, ref, before=indexed, after=after, gone=held.gone if held is not None else ())
         self._seq = seq
         if held is None:
             self._next_ref += 1
         self._changes.append(change)
-        self._overlay[id] = Held(ref, after, after, seq, () if after is not None else tuple(state["type"]))
+        gone = () if after is not None else tuple(state["type"])
+        self._overlay[id] = Held(ref, after, after, seq, gone, doc if op == "created" else None)
         return verdict.answer
 
     def publish(self) -> None:
@@ -131,7 +133,9 @@ class Transaction:
             if held.live is None:
                 shared.cache.drop(id, held.ref)
                 continue
-            shared.cache.put(Stored(held.ref, held.version, held.live))
+            # what is written again and again is kept decoded, what is new as the few bytes that it takes
+            kept = Row(id, held.ref, held.version, held.doc) if held.doc else Stored(held.ref, held.version, held.live)
+            shared.cache.put(kept)
         for end in self.batch.ends:
             if shared.next_expiry is None or end < shared.next_expiry:
                 shared.next_expiry = end
