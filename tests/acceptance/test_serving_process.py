@@ -70,6 +70,16 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     assert not (tmp_path / "hiroba-data").exists()
 
 
+def test_a_port_of_the_embedded_broker_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        settings = {"HIROBA_MQTT__EMBEDDED": "true", "HIROBA_MQTT__PORT": port}
+        done = run(tmp_path, "serve", "--port", "0", "--store", ":memory:", **settings)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"hiroba serve: the embedded MQTT broker cannot listen on 127.0.0.1:{port}: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_store_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file where a folder should be")
     done = run(tmp_path, "serve", "--port", "0", "--store", "store")

@@ -12,6 +12,11 @@ from hiroba.host.settings import Mqtt
 LOG = logging.getLogger(__name__)
 
 
+def _not_the_start(record: logging.LogRecord) -> bool:
+    # who starts the broker tells of the failure in one line; a stack above it would hide that
+    return record.exc_info is None
+
+
 class EmbeddedMqtt:
     """Run a broker on the address that the settings name; everybody who reaches it may publish and
     subscribe."""
@@ -28,10 +33,14 @@ class EmbeddedMqtt:
             "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
         }
         broker = Broker(config)
+        chatty = logging.getLogger("amqtt.broker")
+        chatty.addFilter(_not_the_start)
         try:
             await broker.start()
         except Exception as error:
-            raise OSError(f"the embedded MQTT broker cannot listen on {address}: {error}") from error
+            raise OSError(f"the embedded MQTT broker cannot listen on {address}: {error.__cause__ or error}") from error
+        finally:
+            chatty.removeFilter(_not_the_start)
         self._broker = broker
 
     async def stop(self) -> None:
