@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from hiroba.cli.failing import CommandError
@@ -28,7 +30,9 @@ def new_command(args: argparse.Namespace) -> None:
     folder = args.into / args.name
     for file in written:
         print(file)
-    print(f"\nTry it: pytest {folder} · hiroba {kind} check {folder}")
+    print(f"\nTry it: python -m pytest {folder} · hiroba {kind} check {folder}")
+    if find_spec("pytest") is None:
+        print(f"pytest is not there yet: {sys.executable} -m pip install pytest")
 
 
 def check_command(args: argparse.Namespace) -> None:

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from hiroba.cli.failing import CommandError
-from hiroba.host.settings import SettingsError, load_settings
+from hiroba.host.settings import Settings, SettingsError, load_settings
 
 ENDINGS = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".geojson", ".json", ".jsonld", ".zip"})
 MOST_SHOWN = 20
@@ -92,11 +92,12 @@ def find_sources(named: Sequence[str]) -> list[Source]:
 
 class _Import:
     def __init__(self, args: argparse.Namespace, console: Console) -> None:
-        self._base = args.url.rstrip("/")
+        found = _settings()
+        self._base = (args.url or _address(found)).rstrip("/")
         self._query = {"lang": _language()} | ({"tenant": args.tenant} if args.tenant else {})
         self._type: str | None = args.type
         self._report: Path | None = args.report
-        self._token = args.token or _token()
+        self._token = args.token or found.token
         self._console = console
         self._lines: list[list[str]] = []
 
@@ -348,9 +349,15 @@ def _language() -> str:
     return "ja" if spoken.startswith("ja") else "en"
 
 
-def _token() -> str:
-    """Return the token of the settings found here, or nothing."""
+def _address(settings: Settings) -> str:
+    """Return where a city of these settings is reached from this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def _settings() -> Settings:
+    """Return the settings found here; raises CommandError when they cannot be read."""
     try:
-        return load_settings(config=None, flags={}).token
+        return load_settings(config=None, flags={})
     except SettingsError as error:
         raise CommandError(str(error), code=2) from error

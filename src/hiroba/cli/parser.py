@@ -80,7 +80,7 @@ def _data(commands: Any) -> None:
         example="hiroba import shelters.csv toilets.xlsx --report rejected.csv",
     )
     bring.add_argument("sources", nargs="+", metavar="PATH|URL", help="files, folders or addresses to read")
-    bring.add_argument("--url", default=URL, help=f"address of the city (default {URL})")
+    bring.add_argument("--url", default="", help=f"address of the city (default: where the settings listen, {URL})")
     bring.add_argument("--tenant", default="", metavar="T", help="tenant to write into")
     bring.add_argument("--type", metavar="T", help="entity type, when a table is not one of the known data sets")
     bring.add_argument("--report", type=Path, metavar="FILE", help="write the rejected rows to this file as CSV")

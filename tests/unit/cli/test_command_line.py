@@ -83,6 +83,37 @@ def test_failures_are_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "arguments", "address"),
+    [
+        ("port = 3", [], "http://127.0.0.1:3"),
+        ('port = 4\nhost = "0.0.0.0"\ntoken = "a-token-of-many-characters"', [], "http://127.0.0.1:4"),
+        ('port = 5\nhost = "::"\ntoken = "a-token-of-many-characters"', [], "http://[::1]:5"),
+        ("port = 6", ["--url", "http://127.0.0.1:7/"], "http://127.0.0.1:7"),
+    ],
+)
+def test_an_import_goes_where_the_settings_listen(
+    settings: str, arguments: list[str], address: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("hiroba.toml").write_text(settings)
+    Path("parks.csv").write_text("name\n")
+    assert main(["import", *arguments, "parks.csv"]) == 1
+    assert capsys.readouterr().err.startswith(f"hiroba import: no city answers at {address}; ")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_new_app_says_how_to_try_its_tests(
+    there: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("hiroba.cli.extending.find_spec", lambda _name: object() if there else None)
+    assert main(["app", "new", "rain", "--into", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert f"python -m pytest {tmp_path / 'rain'}" in told
+    assert ("-m pip install pytest" in told) is not there
+
+
 def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_args: object) -> None:
         raise KeyboardInterrupt
