@@ -248,6 +248,18 @@ def test_a_tenant_shows_its_own_city_alone(server: Any, open_page: Any, tenant: 
     expect(page.get_by_role("checkbox", name="避難場所")).to_be_visible()
 
 
+def test_tenants_changed_in_a_hurry_leave_no_error_behind(server: Any, open_page: Any, tenant: str) -> None:
+    write(server, tenant, gauge())
+    write(server, f"{tenant}_2", shelter(1, "番町公園"))
+    page = open_page(server.url, tenant=tenant)
+    expect(page.get_by_role("checkbox", name="河川水位計")).to_be_visible()
+    for turn in range(9):
+        page.get_by_label("テナント").select_option(tenant if turn % 2 else f"{tenant}_2")
+        page.wait_for_timeout(20 * turn)
+    expect(page.get_by_role("checkbox", name="避難場所")).to_be_visible()
+    still(page)
+
+
 def test_an_empty_city_says_how_to_begin(server: Any, open_page: Any, tenant: str) -> None:
     write(server, tenant, gauge())
     assert server.call("DELETE", f"/ngsi-ld/v1/entities/{GAUGE}", NGSILD_Tenant=tenant).status == 204

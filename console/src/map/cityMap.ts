@@ -39,6 +39,7 @@ export class CityMap {
   readonly map: GlMap;
   readonly #options: Options;
   readonly #ready: Promise<void>;
+  #closed = false;
   readonly #pulses: Pulses;
   /** Is true once something else than the city's extent says where to look: the address, a chosen place. */
   #placed: boolean;
@@ -82,10 +83,11 @@ export class CityMap {
     this.map.on('moveend', () => this.#drawGrid());
     this.map.on('click', (event) => this.#pick(event));
     this.map.on('mousemove', (event) => this.#point(event));
-    void this.#ready.then(() => this.#drawGrid());
+    void this.#drawable().then((drawable) => drawable && this.#drawGrid());
   }
 
   close(): void {
+    this.#closed = true;
     if (this.#refresh) clearTimeout(this.#refresh);
     this.#pulses.close();
     this.map.remove();
@@ -108,9 +110,9 @@ export class CityMap {
   /** Draws these entity types and no others. */
   async show(legend: readonly Symbol[]): Promise<void> {
     this.#legend = legend;
-    await this.#ready;
+    if (!(await this.#drawable())) return;
     await pinLetters(legend.map(({ title }) => title));
-    if (this.#legend !== legend) return;
+    if (this.#legend !== legend || this.#closed) return;
     for (const symbol of legend) this.#addPin(symbol);
     const mixed = legend.filter(({ shapes }) => shapes.includes('line') || shapes.includes('area'));
     this.#draw('shapes', mixed);
@@ -119,7 +121,7 @@ export class CityMap {
 
   /** Lays a background map under the city, or takes it away. */
   async lay(background: Background | null): Promise<void> {
-    await this.#ready;
+    if (!(await this.#drawable())) return;
     if (this.map.getLayer('background')) this.map.removeLayer('background');
     if (this.map.getSource('background')) this.map.removeSource('background');
     this.map.setLayoutProperty('graticule', 'visibility', background ? 'none' : 'visible');
@@ -133,7 +135,7 @@ export class CityMap {
 
   /** Rings the chosen entity, or none. */
   async select(geometry: Geometry | null): Promise<void> {
-    await this.#ready;
+    if (!(await this.#drawable())) return;
     const source = this.map.getSource('selected') as GeoJSONSource;
     await source.setData(
       geometry ? { type: 'Feature', properties: {}, geometry } : { type: 'FeatureCollection', features: [] },
@@ -144,7 +146,7 @@ export class CityMap {
   async visit(geometry: Geometry, cover: { right: number; bottom: number }): Promise<void> {
     const first = !this.#placed;
     this.#placed = true;
-    await this.#ready;
+    if (!(await this.#drawable())) return;
     const box = boxOf(geometry);
     const padding = { top: 60, left: 60, right: 60 + cover.right, bottom: 60 + cover.bottom };
     this.map.fitBounds(box, { padding, maxZoom: Math.max(this.map.getZoom(), 16), duration: first || this.#options.still ? 0 : 900 });
@@ -152,7 +154,7 @@ export class CityMap {
 
   /** Shows a box whole; the map's own place in the address wins at the start. */
   async frame(extent: Extent | null, { first = false }: { first?: boolean } = {}): Promise<void> {
-    await this.#ready;
+    if (!(await this.#drawable())) return;
     if (!extent || (first && this.#placed)) return;
     this.#placed = true;
     this.map.fitBounds(extent, { padding: 48, maxZoom: 15, duration: first || this.#options.still ? 0 : 900 });
@@ -176,6 +178,12 @@ export class CityMap {
   pickCentre(): void {
     const { clientWidth, clientHeight } = this.map.getContainer();
     this.#pickAt(clientWidth / 2, clientHeight / 2, 24);
+  }
+
+  /** Waits until the map can be drawn on; false when it was closed meanwhile, as on a change of tenant. */
+  async #drawable(): Promise<boolean> {
+    await this.#ready;
+    return !this.#closed;
   }
 
   #inShapes(symbol: Symbol | undefined): boolean {
