@@ -7,7 +7,9 @@ BIN := $(VENV)/bin
 STATIC := src/hiroba/console/static
 CONSOLE_SOURCES := $(shell find console -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help demo serve test lint unit acceptance browser bench drill console lock format docs clean
+ETSI_SUITE ?=
+
+.PHONY: help demo serve test lint unit acceptance browser bench drill conformance console lock format docs clean
 
 help: ## show the verbs
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +48,9 @@ bench: $(VENV)/.dev ## measure, as ratios to a ceiling taken in the same run
 
 drill: $(VENV)/.dev ## the long crash drills
 	HIROBA_DRILL_ROUNDS=30 $(BIN)/python -m pytest tests/contracts -k "kill or disk"
+
+conformance: $(VENV)/.dev ## the ETSI suite, from ETSI_SUITE=/path/to/its/clone
+	ETSI_SUITE=$(ETSI_SUITE) $(BIN)/python tests/conformance/run.py $(ARGS)
 
 console: $(STATIC)/index.html ## build the web console
 
