@@ -20,6 +20,7 @@ from hiroba.cli.parser import build_parser
 from hiroba.host import manifests
 from hiroba.host.settings import load_settings, reference
 from hiroba.host.wiring import House
+from hiroba.kernel.api import app
 from hiroba.kernel.api.app import MODULES
 from hiroba.kernel.model import errors
 
@@ -81,7 +82,7 @@ async def routes() -> str:
     """Return the page of all HTTP routes of a server with its built-in apps and agents."""
     rows = [
         (f"`{method}`", f"`{path}`", first_line(handler))
-        for module in MODULES
+        for module in (*MODULES, app)
         for method, path, handler, *_ in module.ROUTES
     ]
     house = House(load_settings(environment={}, flags={"store": ":memory:", "port": 0}))

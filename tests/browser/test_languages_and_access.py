@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 TENANT = "access"
 GAUGE = "urn:ngsi-ld:RiverGauge:access"
-SCREENS = ["/", f"/?entity={quote(GAUGE)}", "/entities", "/import", "/devices", "/nowhere"]
+SCREENS = ["/", f"/?entity={quote(GAUGE)}", "/entities", "/import", "/devices", "/reference", "/nowhere"]
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ interface Request {
   query?: Query;
   json?: unknown;
   body?: Blob;
+  text?: string;
   headers?: Readonly<Record<string, string>>;
   signal?: AbortSignal | undefined;
 }
@@ -39,17 +40,13 @@ export class Server {
     return this.token ? { ...language, Authorization: `Bearer ${this.token}` } : language;
   }
 
-  /** Sends a request; raises Problem for every answer that is not a success. */
-  async send(path: string, { method = 'GET', query, json, body, headers, signal }: Request = {}): Promise<Response> {
-    const all: Record<string, string> = { ...this.headers, ...headers };
-    if (path.startsWith('/ngsi-ld/') && this.tenant) all['NGSILD-Tenant'] = this.tenant;
-    if (json !== undefined) all['Content-Type'] ??= 'application/json';
-    let response: Response;
+  /** Sends a request as it is, to no tenant but the one in `headers`, and returns its answer whatever the status. */
+  async raw(path: string, { method = 'GET', query, json, body, text, headers, signal }: Request = {}): Promise<Response> {
     try {
-      response = await fetch(address(path, query), {
+      return await fetch(address(path, query), {
         method,
-        headers: all,
-        body: json === undefined ? (body ?? null) : JSON.stringify(json),
+        headers: { ...this.headers, ...headers },
+        body: json === undefined ? (text ?? body ?? null) : JSON.stringify(json),
         signal: signal ?? null,
         credentials: 'same-origin',
       });
@@ -57,6 +54,14 @@ export class Server {
       if (error instanceof DOMException && error.name === 'AbortError') throw error;
       throw problemOf(error);
     }
+  }
+
+  /** Sends a request to the tenant; raises Problem for every answer that is not a success. */
+  async send(path: string, request: Request = {}): Promise<Response> {
+    const headers: Record<string, string> = {};
+    if (path.startsWith('/ngsi-ld/') && this.tenant) headers['NGSILD-Tenant'] = this.tenant;
+    if (request.json !== undefined) headers['Content-Type'] = 'application/json';
+    const response = await this.raw(path, { ...request, headers: { ...headers, ...request.headers } });
     if (response.ok) return response;
     if (response.status === 401) this.#refused();
     throw await problemFrom(response);

@@ -13,6 +13,7 @@ const screens = {
   entities: lazy(() => import('../screens/entities/EntitiesScreen')),
   import: lazy(() => import('../screens/import/ImportScreen')),
   devices: lazy(() => import('../screens/devices/DevicesScreen')),
+  reference: lazy(() => import('../screens/reference/ReferenceScreen')),
 } as const satisfies Record<Screen, unknown>;
 
 function Broken() {

@@ -5,7 +5,7 @@ import { useAnswer } from './answer';
 import { hrefOf, Link, type Screen, useRoute } from './routing';
 import { useConnection, useSession } from './session';
 
-const icons: Readonly<Record<Screen, IconName>> = { map: 'map', entities: 'list', import: 'upload', devices: 'device' };
+const icons: Readonly<Record<Screen, IconName>> = { map: 'map', entities: 'list', import: 'upload', devices: 'device', reference: 'code' };
 
 function Navigation() {
   const { t } = useWords();

@@ -1,6 +1,6 @@
 import { type AnchorHTMLAttributes, createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from 'react';
 
-export type Screen = 'map' | 'entities' | 'import' | 'devices';
+export type Screen = 'map' | 'entities' | 'import' | 'devices' | 'reference';
 
 export interface Place {
   screen: Screen | null;
@@ -8,7 +8,7 @@ export interface Place {
 }
 
 const paths: Readonly<Record<Screen, string>> = {
-  map: '/', entities: '/entities', import: '/import', devices: '/devices',
+  map: '/', entities: '/entities', import: '/import', devices: '/devices', reference: '/reference',
 };
 
 /** Writes the address of a screen. */

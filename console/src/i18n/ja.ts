@@ -25,6 +25,7 @@ export const ja = {
   'screen.entities': '一覧',
   'screen.import': '取り込み',
   'screen.devices': '機器',
+  'screen.reference': 'API',
 
   'live.connecting': '接続中',
   'live.live': '最新',
@@ -259,6 +260,32 @@ export const ja = {
 
   'age.now': 'たった今',
   'age.future': '未来の時刻',
+
+  'reference.title': 'API リファレンス',
+  'reference.lead': 'プログラムからこのサーバーに頼めることです。サーバー自身が出す説明から作られます。ここで試した操作は、テナント「sandbox」だけに書き込まれます。',
+  'reference.document': 'OpenAPI 文書',
+  'reference.find': '操作を探す',
+  'reference.none': '「{text}」に当たる操作はありません。',
+  'reference.fill': '例を入れる',
+  'reference.empty': 'sandbox を空にする',
+  'reference.filled': 'sandbox に例を入れました。',
+  'reference.emptied': 'sandbox を空にしました。',
+  'reference.parameters': 'パラメーター',
+  'reference.header': 'ヘッダー',
+  'reference.query': 'クエリ',
+  'reference.path': 'パス',
+  'reference.needed': '必須',
+  'reference.body': '本文',
+  'reference.command': 'コマンドで書くと',
+  'reference.copy': 'コピー',
+  'reference.copied': 'コピーしました',
+  'reference.send': 'sandbox に送る',
+  'reference.sending': '送信中',
+  'reference.answer': '返答',
+  'reference.took': '{n} ミリ秒',
+  'reference.noBody': '返答に本文はありません。',
+  'reference.endless': 'この返答は終わりません。変化が届く様子は、コマンドを端末で実行して見てください。',
+  'reference.answers': '返答の種類',
 } as const;
 
 /** Names a text of the console. */

@@ -3,6 +3,7 @@ const paths = {
   list: 'M8 6h13M8 12h13M8 18h13M3.5 6h.01M3.5 12h.01M3.5 18h.01',
   upload: 'M12 16V4m0 0L7 9m5-5 5 5M4 16v4h16v-4',
   device: 'M7 3h10v18H7zM10.5 18h3M7 6.5h10',
+  code: 'M8 6 2.5 12 8 18M16 6l5.5 6L16 18M13.5 4.5l-3 15',
   search: 'M11 4a7 7 0 1 1 0 14 7 7 0 0 1 0-14Zm5 12 5 5',
   close: 'M5 5l14 14M19 5 5 19',
   plus: 'M12 5v14M5 12h14',

@@ -19,7 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 GSI_TILES: Final = "https://cyberjapandata.gsi.go.jp"
-SCREENS: Final = frozenset({"/", "/entities", "/import", "/devices"})
+SCREENS: Final = frozenset({"/", "/entities", "/import", "/devices", "/reference"})
 """The addresses of the console's screens; all are the same page, which draws the screen itself."""
 
 STATIC: Final = Path(__file__).parent / "static"

@@ -32,7 +32,7 @@ from hiroba.sdk.web import site
 LOG = logging.getLogger(__name__)
 Message = MutableMapping[str, Any]
 
-BROKER_PATHS = ("ngsi-ld", "stream", "health", "ready", "metrics")
+BROKER_PATHS = ("ngsi-ld", "stream", "openapi.json", "health", "ready", "metrics")
 GUEST_PATHS = ("apps", "agents")
 HOST_PATHS = ("api",)
 

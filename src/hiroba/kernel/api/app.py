@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+import orjson
+
 from hiroba.kernel.api import (
     batch,
     conformance,
@@ -13,18 +15,35 @@ from hiroba.kernel.api import (
     entities,
     health,
     identity,
+    openapi,
     stream,
     subscriptions,
     temporal,
 )
 from hiroba.kernel.api.http import Receive, Request, Response, Scope, Send, problem
-from hiroba.kernel.api.router import Router
+from hiroba.kernel.api.router import Route, Router
 from hiroba.kernel.broker.broker import Broker
-from hiroba.kernel.model.errors import HirobaError
+from hiroba.kernel.model.errors import BadRequestData, HirobaError, shown
+from hiroba.kernel.model.languages import choose_language
 from hiroba.kernel.model.tenants import check_tenant
 
 LOG = logging.getLogger(__name__)
 MODULES: Final = (entities, batch, discovery, contexts, subscriptions, temporal, stream, identity, health)
+
+
+async def describe_interface(broker: Broker, request: Request) -> Response:
+    """Describe this interface as OpenAPI 3.1, in the language of `lang` or Accept-Language, English or Japanese."""
+    lang = request.query.get("lang")
+    if lang is None:
+        accepted = request.headers.get(b"accept-language", b"").decode("latin-1")
+        lang = choose_language(("en", "ja"), accepted)
+    elif lang not in openapi.LANGUAGES:
+        raise BadRequestData(f"lang is {shown(lang)}; give one of {', '.join(openapi.LANGUAGES)}.")
+    headers = [(b"vary", b"Accept-Language"), (b"content-language", lang.encode())]
+    return Response(200, orjson.dumps(openapi.describe(MODULES, lang)), headers=headers)
+
+
+ROUTES: Final[list[Route]] = [("GET", "/openapi.json", describe_interface)]
 
 
 class BrokerApp:
@@ -33,6 +52,7 @@ class BrokerApp:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._router = Router()
+        self._router.add(ROUTES)
         for module in MODULES:
             self._router.add(module.ROUTES)
 
