@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STATIC := src/hiroba/console/static
 CONSOLE_SOURCES := $(shell find console -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 ETSI_SUITE ?=
 
 .PHONY: help demo serve test lint unit acceptance browser bench drill conformance console lock format docs clean
@@ -62,10 +63,11 @@ docs: $(VENV)/.dev ## generate the reference pages
 	$(BIN)/python scripts/reference.py
 
 lock: $(VENV)/.dev ## renew the locked dependencies (hashes, no addresses)
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade pyproject.toml -o requirements/run.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade requirements/build.in -o requirements/build.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade pyproject.toml --group dev requirements/build.in -o requirements/dev.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade requirements/node.in -o requirements/node.txt
+	$(COMPILE) pyproject.toml --extra server -o requirements/run.txt
+	$(COMPILE) requirements/build.in -o requirements/build.txt
+	$(COMPILE) pyproject.toml -o requirements/sdk.txt
+	$(COMPILE) pyproject.toml --extra server --group dev requirements/build.in -o requirements/dev.txt
+	$(COMPILE) requirements/node.in -o requirements/node.txt
 
 clean: ## remove what was built, keep the data
 	rm -rf $(VENV) $(STATIC) console/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -49,6 +49,15 @@ def _run(arguments: Sequence[str] | None, interrupted: Any) -> int:
     except CommandError as error:
         print(f"hiroba {args.command}: {error}", file=sys.stderr)
         return error.code
+    except ModuleNotFoundError as error:
+        if (error.name or "hiroba").partition(".")[0] == "hiroba":
+            raise
+        print(
+            f"hiroba {args.command}: {error.name} is not installed; this command needs the whole of Hiroba: "
+            "pip install 'hiroba[server]'",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
