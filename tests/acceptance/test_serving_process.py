@@ -167,3 +167,14 @@ def test_backup_while_serving_and_restore(tmp_path: Path, start_server: Callable
     again = start_server("--store", "store")
     assert again.call("GET", "/ngsi-ld/v1/entities/urn:ngsi-ld:T:main").status == 200
     assert again.call("GET", "/api/tenants").body == ["", "北"]
+
+
+def test_the_pages_may_fetch_from_the_towns_own_background(start_server: Any, tmp_path: Path) -> None:
+    background = '{id = "own", title = {ja = "町", en = "Town"}, tiles = "https://tiles.shiomi.example:8443/{z}/{x}/{y}.png", attribution = "町"}'
+    (tmp_path / "hiroba.toml").write_text(f"[apps.map]\nbackgrounds = [{background}]\n", encoding="utf-8")
+    server = start_server("--store", ":memory:")
+    (own,) = server.call("GET", "/apps/map/settings").body["backgrounds"]
+    assert own["id"] == "own"
+    policy = server.call("GET", "/", Accept="text/html").headers["content-security-policy"]
+    assert "img-src 'self' data: blob: https://tiles.shiomi.example:8443;" in policy
+    assert "gsi.go.jp" not in policy

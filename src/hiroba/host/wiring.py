@@ -47,7 +47,7 @@ class House:
         self.routes: list[BaseRoute] = []
         """The routes of the host and its guests, once it has started."""
         self._by_segment: dict[str, ASGIApp] = {}
-        self._console: ASGIApp = console_files()
+        self._console: ASGIApp = console_files(tile_origins=())
         guarded = [f"/{segment}" for segment in (*BROKER_PATHS, *GUEST_PATHS, *HOST_PATHS)]
         self._gate = Gate(self._dispatch, settings.token, guarded=guarded)
         self.asgi: ASGIApp = self._gate
@@ -112,6 +112,8 @@ class House:
         mounts, own = self.guests.mounts(), HostRoutes(self.guests, broker, self.settings).routes()
         self.routes = [*mounts, *own]
         guests, host = site(mounts), site(own)
+        origins = [origin for app in self.guests.apps for origin in app.origins]
+        self._console = console_files(tile_origins=origins)
         paths = BROKER_PATHS if "api" in self.settings.roles else ("health", "ready", "metrics")
         self._by_segment = {
             **dict.fromkeys(paths, served),

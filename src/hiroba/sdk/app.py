@@ -17,10 +17,12 @@ A whole app, in the `__init__.py` of its folder::
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from hiroba.sdk.city import Changed, City, Entity, Mode
 from hiroba.sdk.guest import Guest, Host, Manifest
@@ -85,6 +87,26 @@ class App(Guest):
         super().__init__(manifest, host, data_dir=data_dir, settings=settings, texts=texts)
         self.panels: list[dict[str, Any]] = []
         self.readers: list[Reader] = []
+        self.origins: list[str] = []
+
+    def show_from(self, address: str) -> None:
+        """Let the console fetch what it shows, such as tiles of a background map, from the host of an address.
+
+        The pages may reach no host beyond the server itself that no app named. An address without a host is the
+        server's own. Raises ValueError for one that is neither http nor https.
+        """
+        parts = urlsplit(address)
+        if not parts.scheme and not parts.netloc:
+            return
+        if parts.scheme not in ("http", "https") or not re.fullmatch(
+            r"[\w.-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?", parts.netloc
+        ):
+            raise ValueError(
+                f"{address!r} is no address that a browser could fetch from: http://… or https://… is expected"
+            )
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin not in self.origins:
+            self.origins.append(origin)
 
     def on_change(
         self,

@@ -237,3 +237,28 @@ async def test_tasks_are_begun_again_and_ended(host: Any, tmp_path: Path) -> Non
 def test_texts_fall_back_to_english_and_to_the_key(host: Any, tmp_path: Path) -> None:
     app = App(MANIFEST, host, data_dir=tmp_path, texts={"ja": {"a": "あ"}, "en": {"a": "A", "b": "B"}})
     assert [app.text("a", "ja"), app.text("b", "ja"), app.text("c", "ja")] == ["あ", "B", "c"]
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("https://tiles.example:8443/{z}/{x}/{y}.png", ["https://tiles.example:8443"]),
+        ("http://[::1]:9000/{z}", ["http://[::1]:9000"]),
+        ("/apps/map/own/{z}/{x}/{y}.png", []),
+    ],
+)
+def test_the_console_may_show_what_comes_from_a_named_host(
+    host: Any, tmp_path: Path, address: str, origin: list[str]
+) -> None:
+    app = App(MANIFEST, host, data_dir=tmp_path)
+    app.show_from(address)
+    app.show_from(address)
+    assert app.origins == origin
+
+
+@pytest.mark.parametrize("address", ["ftp://a/x", "javascript:alert(1)", "https://a; script-src *", "https://"])
+def test_what_no_browser_should_fetch_from_is_refused(host: Any, tmp_path: Path, address: str) -> None:
+    app = App(MANIFEST, host, data_dir=tmp_path)
+    with pytest.raises(ValueError, match="no address that a browser could fetch from"):
+        app.show_from(address)
+    assert app.origins == []

@@ -16,6 +16,8 @@ def setup(app: App) -> None:
     async def learn_words() -> None:
         await asyncio.to_thread(vocabulary.fields)
 
+    for background in app.settings["backgrounds"]:
+        app.show_from(background["tiles"])
     app.on_start(learn_words)
     app.on_start(gazetteer.open)
     app.on_stop(gazetteer.close)
