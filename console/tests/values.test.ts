@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Instance } from '../src/api/ngsi';
+import { Vocabulary } from '../src/api/vocabulary';
 import { contentOf, corrected, editable, entered, stale, written } from '../src/card/values';
 
 describe('entered', () => {
@@ -42,6 +43,25 @@ describe('written', () => {
     const address = { addressLocality: '高松市', addressRegion: '香川県', streetAddress: '番町一丁目8番15号' };
     expect(written(address, 'ja')).toBe('香川県高松市番町一丁目8番15号');
     expect(written({ addressLocality: 'Takamatsu', streetAddress: '1-8-15 Bancho' }, 'en')).toBe('1-8-15 Bancho, Takamatsu');
+  });
+
+  it('writes words, their lists and the members of objects as the vocabulary calls them', () => {
+    const ja = (text: string) => ({ ja: text, en: 'x' });
+    const vocabulary = new Vocabulary([{
+      field: 'disaster', title: 'x', types: { RiverGauge: { title: 'x', attributes: { status: { title: 'x', values: { ended: ja('終わり') } } } } },
+      attributes: {
+        status: { title: 'x', values: { danger: ja('氾濫危険'), ended: ja('終了') } },
+        hours: { title: 'x', keys: { days: ja('曜日') } }, 'hours.days': { title: 'x', values: { Monday: ja('月曜日') } },
+        routeType: { title: 'x', values: { '3': ja('バス') } },
+      },
+    }]);
+    const write = (value: unknown, attribute: string) => written(value, 'ja', vocabulary.wording('RiverGauge', attribute));
+    expect(write('danger', 'status')).toBe('氾濫危険');
+    expect(write('ended', 'status')).toBe('終わり');
+    expect(write(['danger', 'unknown'], 'status')).toBe('氾濫危険、unknown');
+    expect(write({ days: ['Monday'], open: '9:00' }, 'hours')).toBe('曜日：月曜日、open：9:00');
+    expect(write(3, 'routeType')).toBe('バス');
+    expect(vocabulary.wording('RiverGauge', 'status').choices().map(([word]) => word)).toEqual(['ended']);
   });
 
   it('writes booleans, lists and numbers for people', () => {

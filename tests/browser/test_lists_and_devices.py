@@ -80,12 +80,14 @@ def test_the_list_is_alive_and_leads_to_the_map(town: Any, open_page: Any) -> No
 
 def test_the_doors_of_the_devices_show_what_did_not_fit_and_why(server: Any, open_page: Any) -> None:
     agents = {agent["id"]: agent for agent in server.call("GET", "/api/agents").body}
-    profile = agents["http"]["profiles"][0]
+    profile, title = (agents["http"]["profiles"][0][name] for name in ("id", "title"))
     assert server.call("POST", f"/agents/http/{profile}/browser-test", b"{not json").status == 202
     page = open_page(f"{server.url}/devices")
     panel = page.locator(".agent", has_text="HTTP")
     expect(panel.locator(".figures > div", has_text="不適合").locator("dd")).to_have_text(
         re.compile("[1-9]"), timeout=20_000
     )
+    expect(panel.locator(".facts")).to_contain_text(title["ja"])
+    expect(panel.locator(".facts")).not_to_contain_text(profile)
     panel.get_by_role("button", name="不適合データを見る").click()
     expect(panel.get_by_role("region", name=re.compile("不適合データ"))).to_contain_text("{not json")

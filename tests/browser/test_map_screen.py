@@ -299,3 +299,41 @@ def test_the_background_map_is_shown_with_its_source_when_it_can_be_reached(
     expect(background).to_have_value("photo")
     background.select_option(label="背景なし")
     expect(page.get_by_role("link", name="国土地理院")).to_have_count(0)
+
+
+def test_words_are_shown_in_the_users_language(server: Any, open_page: Any, tenant: str) -> None:
+    entity = gauge() | {
+        "waterLevelStatus": {"type": "Property", "value": "danger", "observedAt": "2026-01-05T03:00:00Z"}
+    }
+    write(server, tenant, entity)
+    for lang, word in (("ja-JP", "氾濫危険"), ("en-GB", "Danger")):
+        page = open_page(f"{server.url}/?entity={quote(GAUGE)}", lang=lang, tenant=tenant)
+        expect(page.locator(".reading__value", has_text=word)).to_be_visible()
+        page.goto(f"{server.url}/entities?type=RiverGauge")
+        expect(page.locator("tbody td", has_text=word)).to_be_visible()
+
+
+def test_a_type_without_places_leads_to_the_list(server: Any, open_page: Any, tenant: str) -> None:
+    calendar = {
+        "id": "urn:ngsi-ld:GtfsCalendarRule:1",
+        "type": "GtfsCalendarRule",
+        "name": {"type": "Property", "value": "平日"},
+    }
+    write(server, tenant, gauge(), calendar)
+    page = open_page(server.url, tenant=tenant)
+    expect(page.get_by_role("checkbox", name="河川水位計")).to_be_visible()
+    link = page.locator(".layer--unmapped")
+    expect(link).to_have_count(1)
+    link.click()
+    expect(page.get_by_role("heading", name="一覧", level=1)).to_be_visible()
+    expect(page.locator("tbody")).to_contain_text("平日")
+
+
+def test_a_remembered_tenant_that_is_gone_is_told_with_a_way_back(server: Any, open_page: Any) -> None:
+    page = open_page(server.url, tenant="never_there")
+    alert = page.get_by_role("alert").filter(has_text="テナント「never_there」はこのサーバーにありません。")
+    expect(alert).to_be_visible()
+    expect(page.get_by_text("切断")).to_have_count(0)
+    alert.get_by_role("button", name="既定のテナントを見る").click()
+    expect(alert).to_have_count(0)
+    expect(page.locator(".connection")).to_have_text("最新")

@@ -49,7 +49,7 @@ export interface Agent {
   last_error_at: string | null;
   last_message_at: string | null;
   troubles: Readonly<Record<string, string>>;
-  profiles: readonly string[];
+  profiles: readonly { id: string; title: Title }[];
 }
 
 export interface Reject {

@@ -5,6 +5,18 @@ import type { Server } from './server';
 interface AttributeWords {
   title: Title;
   unit?: string;
+  values?: Readonly<Record<string, Title>>;
+  keys?: Readonly<Record<string, Title>>;
+}
+
+/** Says what the words in an attribute's value are called; null for one that is shown as it is. */
+export interface Wording {
+  value: (text: string) => Title;
+  key: (name: string) => Title;
+  /** Lists the words that the value may be, with what they are called. */
+  choices: () => readonly (readonly [string, Title])[];
+  /** Returns the words of a member of the value. */
+  member: (name: string) => Wording;
 }
 
 interface TypeWords {
@@ -52,6 +64,17 @@ export class Vocabulary {
     return this.#words(type, attribute)?.title ?? null;
   }
 
+  /** Returns what the words in the values of a type's attribute are called. */
+  wording(type: string, attribute: string): Wording {
+    const all = this.#allWords(type, attribute);
+    return {
+      value: (text) => all.find(({ values }) => values?.[text])?.values?.[text] ?? null,
+      key: (name) => all.find(({ keys }) => keys?.[name])?.keys?.[name] ?? null,
+      choices: () => Object.entries(all.find(({ values }) => values)?.values ?? {}),
+      member: (name) => this.wording(type, `${attribute}.${name}`),
+    };
+  }
+
   /** Returns the symbol of a unit code (UN/CEFACT): the instance's own, else the attribute's; empty without one. */
   unit(type: string, attribute: string, code: string | undefined): string {
     const known = code ?? this.#words(type, attribute)?.unit;
@@ -60,11 +83,16 @@ export class Vocabulary {
 
   /** Finds the type's own word, else its field's, else the shared one. */
   #words(type: string, attribute: string): AttributeWords | undefined {
-    return (
-      this.#types.get(type)?.attributes?.[attribute] ??
-      this.#fieldOf.get(type)?.attributes[attribute] ??
-      this.#shared.get(attribute)
-    );
+    return this.#allWords(type, attribute)[0];
+  }
+
+  /** Lists all that is known of an attribute, the narrowest first. */
+  #allWords(type: string, attribute: string): AttributeWords[] {
+    return [
+      this.#types.get(type)?.attributes?.[attribute],
+      this.#fieldOf.get(type)?.attributes[attribute],
+      this.#shared.get(attribute),
+    ].filter((words): words is AttributeWords => words !== undefined);
   }
 }
 

@@ -38,6 +38,24 @@ function Tenant() {
   );
 }
 
+/** Says that the chosen tenant is not there, and leads back to one that is. */
+function TenantGone() {
+  const { t } = useWords();
+  const { tenant, setTenant } = useSession();
+  return (
+    <p className="header__lost" role="alert">
+      {t('app.tenantGone', { name: tenant })}{' '}
+      <button type="button" className="button button--small" onClick={() => setTenant('')}>{t('app.tenantBack')}</button>
+    </p>
+  );
+}
+
+function useTenantGone(): boolean {
+  const { tenant } = useSession();
+  const { data } = useAnswer('tenants', readTenants);
+  return data !== undefined && !data.includes(tenant);
+}
+
 function ConnectionSign() {
   const { t } = useWords();
   const state = useConnection();
@@ -53,6 +71,7 @@ function ConnectionSign() {
 export function Header() {
   const { t, language, setLanguage } = useWords();
   const state = useConnection();
+  const gone = useTenantGone();
   return (
     <header className="header">
       <Link href="/" className="brand">
@@ -63,7 +82,7 @@ export function Header() {
       <Navigation />
       <div className="header__end">
         <Tenant />
-        <ConnectionSign />
+        {!gone && <ConnectionSign />}
         <button
           type="button" className="button button--quiet" title={t('app.languageHint')}
           onClick={() => setLanguage(language === 'ja' ? 'en' : 'ja')}
@@ -72,7 +91,7 @@ export function Header() {
           <span lang={language === 'ja' ? 'en' : 'ja'}>{t('app.language')}</span>
         </button>
       </div>
-      {state === 'lost' && <p className="header__lost" role="alert">{t('live.lostHint')}</p>}
+      {gone ? <TenantGone /> : state === 'lost' && <p className="header__lost" role="alert">{t('live.lostHint')}</p>}
     </header>
   );
 }

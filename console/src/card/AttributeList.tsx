@@ -3,6 +3,7 @@ import { hrefOf, Link } from '../app/routing';
 import { useConnection } from '../app/session';
 import { useVocabulary } from '../app/vocabulary';
 import { attributesOf, type Entity, type Instance, mainType } from '../api/ngsi';
+import type { Wording } from '../api/vocabulary';
 import { age, moment } from '../i18n/format';
 import { useWords } from '../i18n/language';
 import { useNow } from '../parts/clock';
@@ -70,14 +71,15 @@ function Reading({ entity, row }: { entity: Entity; row: Row }) {
   const [editing, setEditing] = useState(false);
   const { name, title, instance } = row;
   const old = stale(instance, now) || connection === 'lost';
+  const text = written(instance.value, language, vocabulary.wording(mainType(entity), name));
   return (
     <li className={`reading${old ? ' reading--old' : ''}`}>
       <div className="reading__head">
         <span className="reading__title">{title}</span>
         <EditButton title={title} shown={editable(instance)} open={editing} toggle={() => setEditing(!editing)} />
       </div>
-      <p className="reading__value" key={written(instance.value, language)}>
-        {written(instance.value, language)}
+      <p className="reading__value" key={text}>
+        {text}
         <span className="reading__unit">{vocabulary.unit(mainType(entity), name, instance.unitCode)}</span>
       </p>
       <p className="reading__age">
@@ -103,7 +105,7 @@ function Attribute({ entity, row }: { entity: Entity; row: Row }) {
       <dt title={name}>{title}</dt>
       <dd>
         <span className="attribute__value">
-          <Content instance={instance} />
+          <Content instance={instance} wording={vocabulary.wording(mainType(entity), name)} />
           {typeof instance.value === 'number' && (
             <span className="attribute__unit"> {vocabulary.unit(mainType(entity), name, instance.unitCode)}</span>
           )}
@@ -117,13 +119,13 @@ function Attribute({ entity, row }: { entity: Entity; row: Row }) {
   );
 }
 
-function Content({ instance }: { instance: Instance }) {
+function Content({ instance, wording }: { instance: Instance; wording: Wording }) {
   const { language } = useWords();
   if (instance.type === 'Relationship') {
     const targets = [instance.object ?? []].flat();
     return <>{targets.map((id) => <Link key={id} className="attribute__link" href={hrefOf('map', { entity: id })}>{id}</Link>)}</>;
   }
-  const text = written(contentOf(instance, language), language);
+  const text = written(contentOf(instance, language), language, wording);
   if (link.test(text)) return <a className="attribute__link" href={text} target="_blank" rel="noreferrer noopener">{text}</a>;
   return <>{text}</>;
 }

@@ -1,6 +1,7 @@
 import { type FormEvent, type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
 import { useSession } from '../app/session';
-import { attributesOf, type Entity, type Instance, writeAttribute } from '../api/ngsi';
+import { useVocabulary } from '../app/vocabulary';
+import { attributesOf, type Entity, type Instance, mainType, writeAttribute } from '../api/ngsi';
 import { type Problem, problemOf } from '../api/problem';
 import { useWords } from '../i18n/language';
 import type { TextKey } from '../i18n/ja';
@@ -19,9 +20,12 @@ interface Props {
 
 /** Corrects one value in place: checks it, and writes it with who and when. */
 export function EditForm({ entity, name, title, instance, onDone }: Props) {
-  const { t } = useWords();
+  const { t, title: titled } = useWords();
   const { server } = useSession();
+  const vocabulary = useVocabulary();
   const id = useId();
+  const choices = vocabulary.wording(mainType(entity), name).choices();
+  const worded = typeof instance.value === 'string' && choices.some(([word]) => word === instance.value);
   const form = useRef<HTMLFormElement>(null);
   const [text, setText] = useState(String(instance.value));
   const [author, setAuthor] = useState(() => localStorage.getItem(authorKey) ?? '');
@@ -64,6 +68,10 @@ export function EditForm({ entity, name, title, instance, onDone }: Props) {
           <select className="select" value={text} onChange={(event) => setText(event.target.value)}>
             <option value="true">{t('app.yes')}</option>
             <option value="false">{t('app.no')}</option>
+          </select>
+        ) : worded ? (
+          <select className="select" value={text} onChange={(event) => setText(event.target.value)}>
+            {choices.map(([word, one]) => <option key={word} value={word}>{titled(one, word)}</option>)}
           </select>
         ) : (
           <input

@@ -2,6 +2,7 @@ import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { useAnswer } from '../app/answer';
 import { useVocabulary } from '../app/vocabulary';
 import { attributesOf, type Entity, type Instance, instanceOf, mainType, readInstances, readPeriods, readSamples, timeOf } from '../api/ngsi';
+import type { Wording } from '../api/vocabulary';
 import { moment } from '../i18n/format';
 import { useWords } from '../i18n/language';
 import { Boundary } from '../parts/Boundary';
@@ -120,7 +121,7 @@ function Past({ entity, name, span, asChart, newest }: {
   if (instances.length === 0) return <p className="quiet">{t('history.nothing')}</p>;
   const label = title(vocabulary.attributeTitle(type, name), name);
   const unit = vocabulary.unit(type, name, instances[0]?.unitCode);
-  const table = <Table instances={instances} label={label} unit={unit} />;
+  const table = <Table instances={instances} label={label} unit={unit} wording={vocabulary.wording(type, name)} />;
   if (!asChart) return table;
   return (
     <Boundary fallback={table}>
@@ -131,7 +132,9 @@ function Past({ entity, name, span, asChart, newest }: {
   );
 }
 
-function Table({ instances, label, unit }: { instances: readonly Instance[]; label: string; unit: string }) {
+function Table({ instances, label, unit, wording }: {
+  instances: readonly Instance[]; label: string; unit: string; wording: Wording;
+}) {
   const { t, language } = useWords();
   return (
     <div className="history__table" tabIndex={0} role="region" aria-label={`${t('card.history')} ${label}`}>
@@ -143,7 +146,7 @@ function Table({ instances, label, unit }: { instances: readonly Instance[]; lab
           {instances.map((instance, index) => (
             <tr key={index}>
               <td>{moment(language, timeOf(instance))}</td>
-              <td>{written(contentOf(instance, language), language)}{typeof instance.value === 'number' ? unit : ''}</td>
+              <td>{written(contentOf(instance, language), language, wording)}{typeof instance.value === 'number' ? unit : ''}</td>
               <td>{typeof instance.editedBy?.value === 'string' ? instance.editedBy.value : t('history.automatic')}</td>
             </tr>
           ))}

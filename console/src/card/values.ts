@@ -1,5 +1,6 @@
 import type { Instance } from '../api/ngsi';
-import { fill, type Language } from '../i18n/language';
+import type { Wording } from '../api/vocabulary';
+import { fill, type Language, titleIn } from '../i18n/language';
 import { moment, number } from '../i18n/format';
 
 const dateTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
@@ -17,27 +18,37 @@ export function contentOf(instance: Instance, language: Language): unknown {
   return instance.value;
 }
 
-/** Writes any value of an attribute as text for people. */
-export function written(value: unknown, language: Language): string {
+/** Writes any value of an attribute as text for people, its words as the vocabulary calls them. */
+export function written(value: unknown, language: Language, wording?: Wording): string {
   if (value === null || value === undefined) return '';
+  if (typeof value === 'object') {
+    if (Array.isArray(value)) return value.map((one) => written(one, language, wording)).join(separator[language]);
+    return structured(value as Record<string, unknown>, language, wording);
+  }
+  const word = wording?.value(String(value));
+  if (word) return titleIn(language, word, String(value));
   if (typeof value === 'number') return number(language, value);
   if (typeof value === 'boolean') return fill(language, value ? 'app.yes' : 'app.no');
-  if (typeof value === 'string') return dateTime.test(value) ? moment(language, value) : value;
-  if (Array.isArray(value)) return value.map((one) => written(one, language)).join(language === 'ja' ? '、' : ', ');
-  return structured(value as Record<string, unknown>, language);
+  const text = String(value);
+  return dateTime.test(text) ? moment(language, text) : text;
 }
 
-function structured(value: Record<string, unknown>, language: Language): string {
-  if (typeof value['@value'] === 'string') return written(value['@value'], language);
+const separator: Readonly<Record<Language, string>> = { ja: '、', en: ', ' };
+
+function structured(value: Record<string, unknown>, language: Language, wording: Wording | undefined): string {
+  if (typeof value['@value'] === 'string') return written(value['@value'], language, wording);
   if ('coordinates' in value && value['type'] === 'Point') return position(value['coordinates']);
   const parts = addressOrder[language].filter((name) => typeof value[name] === 'string' && value[name] !== '');
   if (parts.length > 0) {
     return parts.map((name) => String(value[name])).join(language === 'ja' ? '' : ', ');
   }
-  if ('type' in value && 'coordinates' in value) return String(value['type']);
+  if ('type' in value && 'coordinates' in value) return fill(language, 'card.shape');
   return Object.entries(value)
-    .map(([name, one]) => `${name}: ${written(one, language)}`)
-    .join(language === 'ja' ? '、' : ', ');
+    .map(([name, one]) => {
+      const title = titleIn(language, wording?.key(name), name);
+      return `${title}${language === 'ja' ? '：' : ': '}${written(one, language, wording?.member(name))}`;
+    })
+    .join(separator[language]);
 }
 
 /** Writes a position as latitude, longitude with five digits (about one metre). */

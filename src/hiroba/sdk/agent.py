@@ -165,7 +165,7 @@ class Agent(Guest):
             "last_error_at": self.status.last_error_at,
             "last_message_at": self.status.last_message_at,
             "troubles": dict(self.status.troubles),
-            "profiles": sorted(self.profiles),
+            "profiles": [{"id": id, "title": dict(one.title)} for id, one in sorted(self.profiles.items())],
         }
 
     async def _open(self) -> None:

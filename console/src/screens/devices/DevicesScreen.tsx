@@ -74,7 +74,7 @@ function AgentPanel({ agent }: { agent: Agent }) {
             <dd><span lang="en">{agent.last_error}</span>{agent.last_error_at && ` (${moment(language, agent.last_error_at)})`}</dd>
           </div>
         )}
-        {agent.profiles.length > 0 && <div><dt>{t('devices.profiles')}</dt><dd>{agent.profiles.join(', ')}</dd></div>}
+        {agent.profiles.length > 0 && <div><dt>{t('devices.profiles')}</dt><dd>{agent.profiles.map((one) => title(one.title, one.id)).join(language === 'ja' ? '、' : ', ')}</dd></div>}
       </dl>
       <button type="button" className="button" aria-expanded={open} onClick={() => setOpen(!open)}>
         {t(open ? 'devices.hideRejects' : 'devices.showRejects')}

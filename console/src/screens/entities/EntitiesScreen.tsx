@@ -161,7 +161,7 @@ function Row({ entity: read, type, columns }: { entity: Entity; type: string; co
         const numeric = typeof instance?.value === 'number';
         return (
           <td key={column} className={numeric ? 'number' : undefined}>
-            {instance && written(contentOf(instance, language), language)}
+            {instance && written(contentOf(instance, language), language, vocabulary.wording(type, column))}
             {numeric && ` ${vocabulary.unit(type, column, instance.unitCode)}`}
           </td>
         );

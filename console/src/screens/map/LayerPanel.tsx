@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { LayerGroup } from '../../api/city';
+import type { Layer, LayerGroup } from '../../api/city';
 import { hrefOf, Link } from '../../app/routing';
 import { number } from '../../i18n/format';
 import { useWords } from '../../i18n/language';
@@ -25,11 +25,30 @@ export function Sign({ color, icon, title }: { color: string; icon: string; titl
   );
 }
 
+/** Tells whether any of a type's entities has a place; a type without is only in the list. */
+function isMapped(layer: Layer): boolean {
+  return layer.shapes.length > 0;
+}
+
+function Unmapped({ layer, text }: { layer: Layer; text: string }) {
+  const { t, language } = useWords();
+  return (
+    <li>
+      <Link className="layer layer--unmapped" href={hrefOf('entities', { type: layer.type })} title={t('map.unmapped', { title: text })}>
+        <Icon name="list" size={16} />
+        <Sign color={layer.color} icon={layer.icon} title={text} />
+        <span className="layer__title">{text}</span>
+        <span className="layer__count">{number(language, layer.count)}</span>
+      </Link>
+    </li>
+  );
+}
+
 function Group({ group, hidden, setHidden }: { group: LayerGroup } & Omit<Props, 'groups'>) {
   const { t, title, language } = useWords();
   const [open, setOpen] = useState(true);
   const name = title(group.title, group.field);
-  const types = group.layers.map((layer) => layer.type);
+  const types = group.layers.filter(isMapped).map((layer) => layer.type);
   const shown = types.filter((type) => !hidden.has(type)).length;
   const switchTo = (names: readonly string[], on: boolean) => {
     const next = new Set(hidden);
@@ -39,11 +58,11 @@ function Group({ group, hidden, setHidden }: { group: LayerGroup } & Omit<Props,
   return (
     <section className="group">
       <div className="group__head">
-        <input
+        {types.length > 0 && <input
           type="checkbox" className="check" checked={shown > 0} aria-label={t('map.field', { title: name, n: types.length })}
           ref={(box) => { if (box) box.indeterminate = shown > 0 && shown < types.length; }}
           onChange={() => switchTo(types, shown < types.length)}
-        />
+        />}
         <h3 className="group__title">
           <button type="button" className="group__open" aria-expanded={open} onClick={() => setOpen(!open)}>
             <span>{name}</span>
@@ -55,6 +74,7 @@ function Group({ group, hidden, setHidden }: { group: LayerGroup } & Omit<Props,
         <ul className="group__layers">
           {group.layers.map((layer) => {
             const text = title(layer.title, layer.type);
+            if (!isMapped(layer)) return <Unmapped key={layer.type} layer={layer} text={text} />;
             return (
               <li key={layer.type}>
                 <label className="layer">
@@ -78,7 +98,7 @@ function Group({ group, hidden, setHidden }: { group: LayerGroup } & Omit<Props,
 /** Lists the layers by field of the city, with their sign, count and switch. */
 export function LayerPanel({ groups, hidden, setHidden }: Props) {
   const { t } = useWords();
-  const types = groups.flatMap((group) => group.layers.map((layer) => layer.type));
+  const types = groups.flatMap((group) => group.layers.filter(isMapped).map((layer) => layer.type));
   const total = groups.reduce((sum, group) => sum + group.layers.reduce((all, layer) => all + layer.count, 0), 0);
   return (
     <div className="layers">

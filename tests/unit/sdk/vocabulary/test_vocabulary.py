@@ -70,3 +70,44 @@ def test_everything_that_a_mapping_makes_has_a_name() -> None:
 def test_a_broken_file_is_named() -> None:
     with pytest.raises(ValueError, match=r"weather\.yaml: Rain needs a title"):
         vocabulary._checked("weather", {"field": "weather", "title": {"ja": "気象", "en": "W"}, "types": {"Rain": {}}})
+
+
+@pytest.mark.parametrize(
+    ("type", "attribute", "value", "ja", "en"),
+    [
+        ("RiverGauge", "waterLevelStatus", "danger", "氾濫危険", "Danger"),
+        ("Streetlight", "powerState", "on", "点灯", "On"),
+        ("EvacuationSite", "floodSafety", "conditional", "△ 条件付き", "With conditions"),
+        ("GtfsRoute", "routeType", 2, "鉄道", "Rail"),
+        ("AED", "openingHoursSpecification.dayOfWeek", "Monday", "月曜日", "Monday"),
+        ("RiverGauge", "waterLevelStatus", "nonesuch", "nonesuch", "nonesuch"),
+        ("Nonesuch", "nonesuch", True, "True", "True"),
+    ],
+)
+def test_values_that_are_words_have_titles(type: str, attribute: str, value: object, ja: str, en: str) -> None:
+    assert vocabulary.value_title(type, attribute, value, "ja") == ja
+    assert vocabulary.value_title(type, attribute, value, "en") == en
+
+
+def test_members_of_a_value_have_titles() -> None:
+    assert vocabulary.key_title("AED", "contactPoint", "telephone", "ja") == "電話番号"
+    assert vocabulary.key_title("AED", "contactPoint", "contactType", "en") == "Kind"
+    assert vocabulary.key_title("AED", "address", "nonesuch", "ja") == "nonesuch"
+    (other,) = (document for document in vocabulary.fields() if document["field"] == "other")
+    keys = other["attributes"]["openingHoursSpecification"]["keys"]
+    assert keys["description"] == {"ja": "利用日時の備考", "en": "Note on hours"}
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        ({"values": {True: {"ja": "点灯", "en": "On"}}}, r"powerState: put True among the values in quotes"),
+        ({"values": {"dim": {"ja": "減灯"}}}, r"powerState: dim needs ja and en"),
+        ({"keys": {"dim": "減灯"}}, r"powerState: dim needs ja and en"),
+    ],
+)
+def test_a_broken_word_is_named(words: dict[str, object], wrong: str) -> None:
+    attribute = {"title": {"ja": "電源", "en": "Power"}, **words}
+    document = {"field": "energy", "title": {"ja": "電力", "en": "E"}, "attributes": {"powerState": attribute}}
+    with pytest.raises(ValueError, match=wrong):
+        vocabulary._checked("energy", document)
