@@ -170,7 +170,9 @@ def test_backup_while_serving_and_restore(tmp_path: Path, start_server: Callable
 
 
 def test_the_pages_may_fetch_from_the_towns_own_background(start_server: Any, tmp_path: Path) -> None:
-    background = '{id = "own", title = {ja = "町", en = "Town"}, tiles = "https://tiles.shiomi.example:8443/{z}/{x}/{y}.png", attribution = "町"}'
+    title = '{ja = "町", en = "Town"}'
+    tiles = "https://tiles.shiomi.example:8443/{z}/{x}/{y}.png"
+    background = f'{{id = "own", title = {title}, tiles = "{tiles}", attribution = "町"}}'
     (tmp_path / "hiroba.toml").write_text(f"[apps.map]\nbackgrounds = [{background}]\n", encoding="utf-8")
     server = start_server("--store", ":memory:")
     (own,) = server.call("GET", "/apps/map/settings").body["backgrounds"]
