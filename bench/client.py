@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import orjson
+
+
+@dataclass(slots=True)
+class Answers:
+    """How often each status came back, and how many bytes the bodies had together."""
+
+    statuses: dict[int, int] = field(default_factory=dict)
+    body_bytes: int = 0
 
 
 def get(path: str, headers: str = "") -> bytes:
@@ -23,10 +32,10 @@ def send(method: str, path: str, body: object) -> bytes:
 class _Connection(asyncio.Protocol):
     """Send the next request when the answer to the last one is complete."""
 
-    def __init__(self, requests: Iterator[bytes], done: asyncio.Future[None], statuses: dict[int, int]) -> None:
+    def __init__(self, requests: Iterator[bytes], done: asyncio.Future[None], answers: Answers) -> None:
         self._requests = requests
         self._done = done
-        self._statuses = statuses
+        self._answers = answers
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,7 +63,9 @@ class _Connection(asyncio.Protocol):
         if len(rest) < length:
             return
         status = int(head[9:12])
-        self._statuses[status] = self._statuses.get(status, 0) + 1
+        statuses = self._answers.statuses
+        statuses[status] = statuses.get(status, 0) + 1
+        self._answers.body_bytes += length
         self._buffer = rest[length:]
         self._next()
 
@@ -63,15 +74,15 @@ class _Connection(asyncio.Protocol):
             self._done.set_exception(exc or ConnectionError("the server closed the connection"))
 
 
-async def run(port: int, requests: list[bytes], connections: int = 32) -> dict[int, int]:
-    """Send all requests over some connections and return how often each status came back."""
+async def run(port: int, requests: list[bytes], connections: int = 32) -> Answers:
+    """Send all requests over some connections and return what came back."""
     loop = asyncio.get_running_loop()
     shared = iter(requests)
-    statuses: dict[int, int] = {}
+    answers = Answers()
     waiting = []
     for _ in range(min(connections, len(requests))):
         done: asyncio.Future[None] = loop.create_future()
-        await loop.create_connection(lambda done=done: _Connection(shared, done, statuses), "127.0.0.1", port)
+        await loop.create_connection(lambda done=done: _Connection(shared, done, answers), "127.0.0.1", port)
         waiting.append(done)
     await asyncio.gather(*waiting)
-    return statuses
+    return answers

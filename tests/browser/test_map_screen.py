@@ -73,6 +73,7 @@ def spot(page: Page, lon: float, lat: float) -> tuple[float, float]:
 
 def still(page: Page) -> None:
     """Wait until the map has come to rest and drawn its tiles."""
+    expect(page.locator(".map-canvas")).to_have_attribute("aria-busy", "false", timeout=15_000)
     expect(page.locator(".map-canvas")).to_have_attribute("data-state", "idle", timeout=15_000)
 
 

@@ -40,6 +40,7 @@ export class CityMap {
   readonly #options: Options;
   readonly #ready: Promise<void>;
   #closed = false;
+  #shown = false;
   readonly #pulses: Pulses;
   /** Is true once something else than the city's extent says where to look: the address, a chosen place. */
   #placed: boolean;
@@ -101,6 +102,16 @@ export class CityMap {
     this.map.on('movestart', () => tell(false));
   }
 
+  /** Tells once when the first view is drawn with all its tiles. */
+  onPainted(tell: () => void): void {
+    const look = () => {
+      if (!this.#shown || !this.map.areTilesLoaded()) return;
+      this.map.off('render', look);
+      tell();
+    };
+    this.map.on('render', look);
+  }
+
   /** Fetches all tiles again: after a time without the server, some may have failed. */
   refresh(): void {
     this.#stale.add('places').add('shapes');
@@ -117,6 +128,8 @@ export class CityMap {
     const mixed = legend.filter(({ shapes }) => shapes.includes('line') || shapes.includes('area'));
     this.#draw('shapes', mixed);
     this.#draw('places', legend.filter((symbol) => !mixed.includes(symbol)));
+    this.#shown = true;
+    this.map.triggerRepaint();
   }
 
   /** Lays a background map under the city, or takes it away. */

@@ -31,6 +31,7 @@ export default function MapCanvas({ legend, background, chosen, onPick, onNothin
   const frame = useRef<HTMLDivElement>(null);
   const holder = useRef<HTMLDivElement>(null);
   const [city, setCity] = useState<CityMap | null>(null);
+  const [painted, setPainted] = useState(false);
   const [failed, setFailed] = useState<unknown>(null);
   const handlers = useRef({ onPick, onNothing });
   handlers.current = { onPick, onNothing };
@@ -58,11 +59,13 @@ export default function MapCanvas({ legend, background, chosen, onPick, onNothin
     made.onRest((resting) => {
       if (frame.current) frame.current.dataset['state'] = resting ? 'idle' : 'busy';
     });
+    made.onPainted(() => setPainted(true));
     const stop = live.onChanges((changes) => made.follow(changes));
     return () => {
       stop();
       made.close();
       setCity(null);
+      setPainted(false);
     };
   }, [server, live]);
 
@@ -91,7 +94,7 @@ export default function MapCanvas({ legend, background, chosen, onPick, onNothin
 
   if (failed) throw failed instanceof Error ? failed : new Error('the map cannot be drawn');
   return (
-    <div className="map-canvas" ref={frame}>
+    <div className="map-canvas" ref={frame} aria-busy={!painted}>
       <div
         ref={holder} className="map-canvas__gl"
         onKeyDown={(event) => { if (event.key === 'Enter' && event.target === city?.map.getCanvas()) city.pickCentre(); }}
