@@ -179,3 +179,19 @@ def test_a_profile_that_is_wrong_stops_the_start(tmp_path: Path, start_server: C
     file.write_text(file.read_text(encoding="utf-8").replace("attributes", "atributes"), encoding="utf-8")
     with pytest.raises(AssertionError, match=r"gauge\.yaml: .*unknown key 'atributes'; did you mean 'attributes'"):
         start_server("--store", "store")
+
+
+def test_a_profile_that_does_not_keep_its_samples_word_stops_the_start(
+    start_server: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    sample = "samples: [{source: gauge/kasuga, payload: {level: 1.5}, entity: {waterLevel: %s}}]\n"
+    (tmp_path / "hiroba.toml").write_text('[agents.http]\nprofiles = ["./profiles"]\n', encoding="utf-8")
+    profile = PROFILE.replace("{gauge}", "{device}") % ""
+    (folder / "gauge.yaml").write_text(profile + sample % "9.9", encoding="utf-8")
+    with pytest.raises(AssertionError, match=r"profile gauge, sample gauge/kasuga: it became .*; mend the profile"):
+        start_server("--store", ":memory:")
+    (folder / "gauge.yaml").write_text(profile + sample % "1.5", encoding="utf-8")
+    server = start_server("--store", ":memory:")
+    assert server.call("POST", "/agents/http/gauge/kasuga", {"level": 1.5}).status == 202

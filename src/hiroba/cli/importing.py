@@ -118,7 +118,10 @@ class _Import:
         self._show(outcomes)
         failed = sum(1 for outcome in outcomes if outcome.failure)
         if failed:
-            raise CommandError(f"{failed} of {len(outcomes)} could not be imported; the reasons are above")
+            raise CommandError(
+                f"{failed} of {len(outcomes)} could not be imported; the reasons are above. "
+                "A table that no data set knows is imported with --type TYPE"
+            )
         return 0
 
     async def _greet(self) -> None:

@@ -121,6 +121,11 @@ def _set_up(found: Found, guests: Guests, broker: Broker, settings: Settings, fo
         setup(guest)
     except Exception as error:
         raise GuestError(f"{found.kind} {manifest.id}: setup failed: {error!r}") from error
+    if isinstance(guest, Agent):
+        wrong = guest.try_samples()
+        if wrong:
+            rest = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+            raise GuestError(f"agent {manifest.id}: {wrong[0]}{rest}; mend the profile or its sample")
 
 
 def profile_folders(folder: Path, settings: Any) -> list[Path]:
