@@ -60,7 +60,7 @@ def check_folder(folder: Path, *, kind: Kind, package: str | None = None) -> lis
     try:
         manifest = read_manifest(folder, kind=kind)
     except ManifestError as error:
-        return [Finding("manifest.toml", str(error))]
+        return [Finding("manifest.toml", str(error).removeprefix(f"{folder / 'manifest.toml'}: "))]
     name = package or folder.name
     third_party = not name.startswith("hiroba.")
     findings = [

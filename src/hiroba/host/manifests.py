@@ -85,7 +85,9 @@ def read_toml(file: Path) -> dict[str, Any]:
     """Return a TOML file's content; raises ManifestError naming the file."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ManifestError(f"{file}: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ManifestError(f"{file}: {error}") from error
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import resource
 import signal
 import socket
@@ -69,7 +70,7 @@ def bind(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise ServeError(
-            f"cannot listen on {host} port {port}: {error.strerror}; end the program that uses it, "
+            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}; end the program that uses it, "
             "or choose another with --port"
         ) from error
 
