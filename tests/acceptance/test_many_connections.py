@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import resource
 import socket
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 from real_server import Running
 
@@ -31,3 +33,34 @@ def test_the_server_takes_as_many_connections_as_it_may(start_server: Callable[.
         for line in lines:
             line.close()
     assert server.call("GET", "/ready").status == 200
+
+
+def test_streams_beyond_the_limit_are_turned_away_and_let_in_later(
+    start_server: Callable[..., Running], tmp_path: Path
+) -> None:
+    (tmp_path / "hiroba.toml").write_text("[limits]\nstreams = 2\n", encoding="utf-8")
+    server = start_server("--store", ":memory:")
+    lines = []
+    try:
+        for _ in range(2):
+            line = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            lines.append(line)
+            line.sendall(STREAM)
+            assert line.recv(100).startswith(b"HTTP/1.1 200")
+        refused = server.call("GET", "/stream")
+        assert refused.status == 429
+        assert refused.headers["retry-after"] == "30"
+        assert "limits.streams" in refused.body["detail"]
+        assert server.call("GET", "/ngsi-ld/v1/types").status == 200
+        lines.pop().close()
+        deadline = time.monotonic() + 10
+        answer = b""
+        while not answer.startswith(b"HTTP/1.1 200") and time.monotonic() < deadline:
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
+                line.sendall(STREAM)
+                answer = line.recv(100)
+            time.sleep(0.05)
+        assert answer.startswith(b"HTTP/1.1 200")
+    finally:
+        for line in lines:
+            line.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import socket
 import tomllib
 import types
 import typing
@@ -36,6 +37,8 @@ class Limits:
 
     body_bytes: int = _setting(16 * 1024 * 1024, "largest body of a request to the broker, in bytes")
     page: int = _setting(1000, "most entities in one page of an answer")
+    read_seconds: float = _setting(30.0, "longest that one read of the store may take, in seconds")
+    streams: int = _setting(2000, "most clients that follow changes at `/stream` at a time")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,7 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "address to listen on; beyond loopback a token is needed")
     port: int = _setting(1026, "port to listen on")
+    public_url: str = _setting("", "address under which others reach this server; empty: that of host and port")
     store: str = _setting("./hiroba-data", "folder of the embedded store, or :memory:")
     roles: tuple[str, ...] = _setting(ROLES, "what this process does: " + ", ".join(ROLES))
     token: str = _setting("", "static token that every request has to show; empty: none is asked for")
@@ -93,6 +97,14 @@ class Settings:
             return self
         address = {"host": self.mqtt.host, "port": self.mqtt.port}
         return dataclasses.replace(self, agents={**self.agents, "mqtt": {**address, **self.agents.get("mqtt", {})}})
+
+    @property
+    def reached_at(self) -> str:
+        """Return the address under which others reach the server; the machine's name where it listens everywhere."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = socket.gethostname() if self.host in ("0.0.0.0", "::", "") else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def memory(self) -> bool:
@@ -281,9 +293,16 @@ def _check(settings: Settings) -> None:
     for key, number in (
         ("limits.body_bytes", settings.limits.body_bytes),
         ("limits.page", settings.limits.page),
+        ("limits.streams", settings.limits.streams),
     ):
         if number < 1:
             refuse(key, f"{number} is less than 1")
+    if not 0 < settings.context_timeout <= 60:
+        refuse("context_timeout", f"{settings.context_timeout:g} is not a number of seconds from 0 to 60")
+    if settings.limits.read_seconds <= 0:
+        refuse("limits.read_seconds", f"{settings.limits.read_seconds:g} is no time to read anything in")
+    if settings.public_url and not settings.public_url.startswith(("http://", "https://")):
+        refuse("public_url", f"{settings.public_url!r} is no address; http://… or https://… is expected")
     for key, days in (
         ("keep.history_days", settings.keep.history_days),
         ("keep.changes_days", settings.keep.changes_days),

@@ -55,13 +55,13 @@ class House:
     async def start(self) -> None:
         """Open the store and start all that stands on it; what began is ended again when something cannot."""
         settings, end = self.settings, self._end
-        store = SqliteStore(settings.store)
+        store = SqliteStore(settings.store, read_seconds=settings.limits.read_seconds)
         await store.open()
         end.push_async_callback(store.close)
-        contexts = Contexts(store, base_url=f"http://{settings.host}:{settings.port}")
+        contexts = Contexts(store, base_url=settings.reached_at, fetch_seconds=settings.context_timeout)
         await contexts.open()
         end.push_async_callback(contexts.close)
-        limits = Limits(body=settings.limits.body_bytes, page=settings.limits.page)
+        limits = Limits(body=settings.limits.body_bytes, page=settings.limits.page, streams=settings.limits.streams)
         broker = Broker(store, contexts, limits)
         if "notify" in settings.roles:
             notifier = Notifier(broker)

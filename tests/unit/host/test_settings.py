@@ -1,6 +1,8 @@
 """Settings: where they come from, in which order, and what stops the start."""
 
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,3 +112,30 @@ def test_guest_settings() -> None:
     for wrong in ({"zoom": "9"}, {"zoom": True}, {"on": 1}, {"title": 1}):
         with pytest.raises(SettingsError, match=r"setting 'apps\.map\.\w+' must be like"):
             guest_settings("app", "map", defaults=defaults, given=wrong)
+
+
+@pytest.mark.parametrize(
+    ("flags", "address"),
+    [
+        ({"host": "127.0.0.1", "port": 1026}, "http://127.0.0.1:1026"),
+        ({"host": "::1", "port": 1026}, "http://[::1]:1026"),
+        ({"host": "0.0.0.0", "port": 80, "token": "a" * 16}, f"http://{socket.gethostname()}:80"),
+        ({"public_url": "https://city.shiomi.example/"}, "https://city.shiomi.example"),
+    ],
+)
+def test_it_knows_where_others_reach_it(flags: dict[str, Any], address: str) -> None:
+    assert load_settings(environment={}, flags=flags).reached_at == address
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"HIROBA_PUBLIC_URL": "city.example"}, "public_url"),
+        ({"HIROBA_LIMITS__READ_SECONDS": "0"}, "limits.read_seconds"),
+        ({"HIROBA_LIMITS__STREAMS": "0"}, "limits.streams"),
+        ({"HIROBA_CONTEXT_TIMEOUT": "-1"}, "context_timeout"),
+    ],
+)
+def test_bounds_that_make_no_sense_are_refused(environment: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        load_settings(environment=environment, flags={})

@@ -12,7 +12,7 @@ from hiroba.kernel.api.router import Route
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import LOCATION
-from hiroba.kernel.model.errors import BadRequestData, InvalidRequest
+from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, TooManyRequests
 from hiroba.kernel.model.tenants import check_tenant
 from hiroba.kernel.query.geo import parse_geo
 from hiroba.kernel.query.q import parse_q
@@ -45,6 +45,11 @@ async def stream_changes(broker: Broker, request: Request) -> Stream:
     interest = interest_of(query, await context_of(broker, request))
     after = _after(request)
     store = await broker.store.tenant(tenant)
+    if STREAMS.clients >= broker.limits.streams:
+        raise TooManyRequests(
+            f"{broker.limits.streams} clients follow changes already; come back later, or raise limits.streams.",
+            headers={"Retry-After": "30"},
+        )
 
     async def run(receive: Receive, send: Send) -> None:
         await _serve(store, interest, after, receive=receive, send=send)

@@ -18,6 +18,7 @@ class Limits:
     default_page: int = 20
     batch: int = 10_000
     temporal_instances: int = 10_000
+    streams: int = 2000
 
 
 @dataclass(slots=True)

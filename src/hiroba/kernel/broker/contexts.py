@@ -21,11 +21,14 @@ from hiroba.kernel.store.port import Store, TenantStore
 
 LOG = logging.getLogger(__name__)
 FETCH_SECONDS: Final = 4.0
-GATHER_SECONDS: Final = 4.5
+LEEWAY_SECONDS: Final = 0.5
+"""What all documents of a context together may take longer than one."""
 FETCH_BYTES: Final = 2 * 1024 * 1024
 FAILURE_SECONDS: Final = 10.0
 MAX_DOCUMENTS: Final = 32
 MAX_COMPILED: Final = 1000
+MAX_CACHED: Final = 2000
+"""Remote contexts that are kept; beyond them the one that was not used for longest is forgotten."""
 SERVED_UNDER: Final = "/ngsi-ld/v1/jsonldContexts/"
 RECORDS: Final = "context"
 
@@ -63,12 +66,13 @@ class Contexts:
     """The contexts known to this broker, compiled once each.
 
     `base_url` is where others reach this broker; contexts stored here are named by it. Records live with the default
-    tenant, since the standard's context operations know no tenants.
+    tenant, since the standard's context operations know no tenants. A remote document is waited for `fetch_seconds`.
     """
 
-    def __init__(self, store: Store, *, base_url: str) -> None:
+    def __init__(self, store: Store, *, base_url: str, fetch_seconds: float = FETCH_SECONDS) -> None:
         self._store = store
         self._base = base_url.rstrip("/")
+        self._patience = fetch_seconds
         self._builtin = builtin_documents()
         self._served: dict[str, Served] = {}
         self._by_url: dict[str, Served] = {}
@@ -202,7 +206,7 @@ class Contexts:
         documents: dict[str, Any] = {}
         wanted = set(needed_urls(value))
         try:
-            async with asyncio.timeout(GATHER_SECONDS):
+            async with asyncio.timeout(self._patience + LEEWAY_SECONDS):
                 while wanted:
                     if len(documents) + len(wanted) > MAX_DOCUMENTS:
                         raise LdContextNotAvailable(f"The @context refers to more than {MAX_DOCUMENTS} documents.")
@@ -211,7 +215,7 @@ class Contexts:
                     documents |= zip(urls, found, strict=True)
                     wanted = {url for one in found for url in needed_urls(one.get("@context"))} - documents.keys()
         except TimeoutError as error:
-            detail = f"The @context and what it refers to could not be fetched within {GATHER_SECONDS:g} s."
+            detail = f"The @context and what it refers to could not be fetched within {self._patience:g} s."
             raise LdContextNotAvailable(detail) from error
         return documents
 
@@ -258,14 +262,28 @@ class Contexts:
         except StoreUnavailable as error:
             LOG.warning("The @context %s is kept in memory alone: %s", url, error.detail)
             self._keep(fresh)
+        await self._forget_unused()
         return document
+
+    async def _forget_unused(self) -> None:
+        """Forget the remote contexts beyond the most that are kept, those not used for longest first."""
+        cached = [served for served in self._served.values() if served.kind == "Cached"]
+        if len(cached) <= MAX_CACHED:
+            return
+        oldest = min(cached, key=lambda served: served.last_usage or served.created_at)
+        self._served.pop(oldest.local_id, None)
+        self._by_url.pop(oldest.url, None)
+        try:
+            await (await self._home()).keep_record(RECORDS, oldest.local_id, None)
+        except StoreUnavailable as error:
+            LOG.warning("The @context %s is forgotten in memory alone: %s", oldest.url, error.detail)
 
     async def _download(self, url: str) -> dict[str, Any]:
         """Return a remote context; raises LdContextNotAvailable without an answer, BadRequestData for a bad one."""
         try:
             text = await self._read(url)
         except TimeoutError as error:
-            detail = f"The @context {url} could not be fetched: no answer within {FETCH_SECONDS:g} s."
+            detail = f"The @context {url} could not be fetched: no answer within {self._patience:g} s."
             if len(self._failed) >= MAX_COMPILED:
                 self._failed.clear()
             self._failed[url] = (time.monotonic(), detail)
@@ -286,7 +304,7 @@ class Contexts:
             raise LdContextNotAvailable(f"The @context {url!r} is not an http or https address.")
         if self._session is None:
             self._session = aiohttp.ClientSession(headers={"Accept": "application/ld+json, application/json"})
-        async with asyncio.timeout(FETCH_SECONDS), self._session.get(url, max_redirects=3) as answer:
+        async with asyncio.timeout(self._patience), self._session.get(url, max_redirects=3) as answer:
             if answer.status != 200:
                 raise LdContextNotAvailable(f"The @context {url} answered {answer.status}.")
             data = bytearray()

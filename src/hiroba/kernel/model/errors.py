@@ -145,6 +145,12 @@ class StoreUnavailable(HirobaError):
     slug, status, title = "StoreUnavailable", 503, "Store unavailable"
 
 
+class TooManyRequests(HirobaError):
+    """Say that as many of this kind are being answered as the server may answer at a time (RFC 6585)."""
+
+    slug, status, title = "TooManyRequests", 429, "Too many requests"
+
+
 def shown(value: object) -> str:
     """Return a value as it can stand in a message: short, and never walked into."""
     if value is None:

@@ -218,6 +218,7 @@ class Streams:
 
     def __init__(self) -> None:
         self._hubs: dict[int, Hub] = {}
+        self.clients = 0
 
     def close(self) -> None:
         """End all streams, so that a server can stop; clients that come back are served again."""
@@ -243,10 +244,12 @@ class Streams:
             position = await store.last_seq()
             hub = self._hubs.setdefault(id(store), Hub(store, position))
         hub.join(interest, client)
+        self.clients += 1
         try:
             async for text in _told(hub, interest, client, after, keep_alive):
                 yield text
         finally:
+            self.clients -= 1
             hub.leave(interest, client)
             if hub.idle and self._hubs.get(id(store)) is hub:
                 del self._hubs[id(store)]

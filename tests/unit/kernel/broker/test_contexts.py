@@ -120,7 +120,7 @@ async def test_a_context_can_be_read_when_the_store_cannot_keep_it(
 async def test_many_that_never_answer_take_no_longer_than_one(
     known: Contexts, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subject, "FETCH_SECONDS", 0.5)
+    monkeypatch.setattr(known, "_patience", 0.5)
     urls = [f"{library.url}/never/{number}" for number in range(200)]
     async with asyncio.timeout(20):  # one after the other they would take 100 s
         await known.prepare([[url] for url in urls] + [urls[:30]])
@@ -153,3 +153,18 @@ async def test_a_context_that_cannot_be_deleted_stays(
     both = await asyncio.gather(known.remove(url), known.remove(url), return_exceptions=True)
     assert not any(isinstance(one, KeyError) for one in both)
     assert known.listed("") == []
+
+
+async def test_remote_contexts_are_not_kept_without_end(
+    known: Contexts, store: SqliteStore, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "MAX_CACHED", 5)
+    hosted = await known.add({"level": "https://z.example/level"})
+    for number in range(12):
+        await known.resolve(f"{library.url}/{number}")
+        await known.resolve(f"{library.url}/0")
+    kept = {served.url for served in known.listed("", "Cached")}
+    assert len(kept) == 5
+    assert {f"{library.url}/0", f"{library.url}/11"} <= kept
+    assert known.served(hosted).kind == "Hosted"
+    assert len(await (await store.tenant("")).records("context")) == 6

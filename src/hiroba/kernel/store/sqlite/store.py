@@ -20,16 +20,22 @@ from hiroba.kernel.store.sqlite.tenant import SqliteTenant
 CACHED: Final = 8192
 """Entities that a tenant keeps decoded in memory."""
 
+READ_SECONDS: Final = 30.0
+
 LEAST_FREE: Final = 1 << 20
 """Bytes of the disk below which the store is not ready: a small write may still fit, the next larger one does not."""
 
 
 class SqliteStore:
-    """Keep tenants in a directory, or with `:memory:` only as long as the process runs; see `Store`."""
+    """Keep tenants in a directory, or with `:memory:` only as long as the process runs; see `Store`.
 
-    def __init__(self, place: str | Path, *, cache_size: int = CACHED) -> None:
+    A read that takes longer than `read_seconds` is broken off with TooComplexQuery.
+    """
+
+    def __init__(self, place: str | Path, *, cache_size: int = CACHED, read_seconds: float = READ_SECONDS) -> None:
         self.directory = None if str(place) == ":memory:" else Path(place)
         self._cache_size = cache_size
+        self._read_seconds = read_seconds
         self._tenants: dict[str, SqliteTenant] = {}
         self._files: dict[str, Path | None] = {}
         self._lock = DirectoryLock(self.directory) if self.directory is not None else None
@@ -85,7 +91,14 @@ class SqliteStore:
         if path is None and self.directory is not None:
             path = self.directory / file_name(name)
         try:
-            opened = SqliteTenant(name, path, writing=self._writing, reading=self._reading, cache_size=self._cache_size)
+            opened = SqliteTenant(
+                name,
+                path,
+                writing=self._writing,
+                reading=self._reading,
+                cache_size=self._cache_size,
+                read_seconds=self._read_seconds,
+            )
         except apsw.Error as error:
             raise unavailable(error, str(path)) from error
         self._tenants[name] = opened

@@ -36,7 +36,16 @@ from hiroba.kernel.store.sqlite.writer import Writer
 class SqliteTenant:
     """Keep one tenant's data; see `TenantStore` for what each method promises."""
 
-    def __init__(self, name: str, path: Path | None, *, writing: Executor, reading: Executor, cache_size: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        path: Path | None,
+        *,
+        writing: Executor,
+        reading: Executor,
+        cache_size: int,
+        read_seconds: float,
+    ) -> None:
         self.name = name
         self.path = path
         self._shared = Shared(name, path, cache_size=cache_size)
@@ -49,7 +58,7 @@ class SqliteTenant:
             db.close()
             raise
         read_db = db if path is None else connect(path, writes=False)
-        self._readers = Readers(path, reading, db=read_db)
+        self._readers = Readers(path, reading, db=read_db, seconds=read_seconds)
         self._writer = Writer(self._shared, writing, db=db, readers=self._readers)
         self._clusters = discovery.ClusterCache()
 
