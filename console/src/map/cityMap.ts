@@ -278,6 +278,8 @@ export class CityMap {
   }
 
   #point({ point }: MapMouseEvent): void {
+    // Looking for what lies under the pointer costs as much as a frame, and nothing is pointed at while the map moves.
+    if (this.map.isMoving()) return;
     const over = this.map.queryRenderedFeatures(point, { layers: this.#layers([...singleNames, ...clusterNames]) });
     this.map.getCanvas().style.cursor = over.length > 0 ? 'pointer' : '';
   }

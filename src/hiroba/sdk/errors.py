@@ -141,6 +141,12 @@ class UnsupportedMediaType(CityError):
     slug, status, title = "UnsupportedMediaType", 415, "Unsupported media type"
 
 
+class TooManyRequests(CityError):
+    """Say that the city answers as many requests of this kind as it may; come back later."""
+
+    slug, status, title = "TooManyRequests", 429, "Too many requests"
+
+
 class StoreUnavailable(CityError):
     """Say that nothing can be written now; nothing was changed, and trying again later may succeed."""
 
@@ -171,6 +177,7 @@ _BY_STATUS: dict[int, type[CityError]] = {
     413: RequestEntityTooLarge,
     415: UnsupportedMediaType,
     422: OperationNotSupported,
+    429: TooManyRequests,
     502: CityUnreachable,
     503: StoreUnavailable,
     504: CityUnreachable,
