@@ -75,7 +75,7 @@ def _make(maker: _Maker, row: Row, columns: list[str]) -> Iterator[Made | Reject
     if twin:
         yield Reject(row.line, Reason("duplicate_row", {"line": twin}))
         return
-    yield Made(row.line, _entity(maker.plan, id, flat, location, source=_source(maker.plan, area)))
+    yield Made(row.line, _entity(maker.plan, id, flat, location, source=_source(maker.plan, area, flat)))
 
 
 def _location(maker: _Maker, row: Row) -> dict[str, Any] | None:
@@ -157,10 +157,10 @@ def _identify(maker: _Maker, row: Row, flat: dict[str, Any], location: dict[str,
     return f"{id}-{ordinal}", area, 0
 
 
-def _source(plan: Plan, area: str) -> str:
+def _source(plan: Plan, area: str, flat: dict[str, Any]) -> str:
     """Return what tells this data set of this town from all others, the same in every edition."""
-    origin = area or plan.origin
-    return f"{plan.dataset}/{origin}" if origin else plan.dataset
+    apart = [str(flat[attribute]) for attribute in plan.mapping.apart if attribute in flat]
+    return "/".join([plan.dataset, *filter(None, [area or plan.origin]), *apart])
 
 
 def _entity(plan: Plan, id: str, flat: dict[str, Any], location: dict[str, Any] | None, *, source: str) -> Entity:

@@ -26,6 +26,7 @@ _KEYS = {
     "field",
     "recognise",
     "key",
+    "apart",
     "ignore",
     "constants",
     "attributes",
@@ -61,7 +62,10 @@ class Recognise:
 
 @dataclass(frozen=True)
 class Mapping:
-    """What a data set's columns become; `key` names the attributes hashed where there is no official id."""
+    """What a data set's columns become; `key` names the attributes hashed where there is no official id.
+
+    Rows that differ in the attributes named by `apart` are never editions of each other: two surveys, two regions.
+    """
 
     id: str
     title: dict[str, str]
@@ -69,6 +73,7 @@ class Mapping:
     recognise: Recognise
     fields: dict[str, Field]
     key: tuple[str, ...] = ("name", "address.streetAddress", "location")
+    apart: tuple[str, ...] = ()
     area: str = ""
     ignore: frozenset[str] = frozenset()
     constants: dict[str, Any] = field(default_factory=dict)
@@ -116,6 +121,7 @@ def parse(document: dict[str, Any], *, name: str) -> Mapping:
         recognise=_recognise(document.get("recognise") or {}, name),
         fields=fields,
         key=tuple(document.get("key") or ("name", "address.streetAddress", "location")),
+        apart=tuple(document.get("apart") or ()),
         area=str(document.get("area") or ""),
         ignore=frozenset(plain(column) for column in document.get("ignore") or ()),
         constants=dict(document.get("constants") or {}),

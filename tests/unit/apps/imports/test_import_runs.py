@@ -140,6 +140,17 @@ async def test_another_file_of_the_same_type_is_not_gone(host: Host, write: Any)
     assert result.gone == []
 
 
+async def test_a_survey_of_another_year_is_not_an_older_edition(host: Host, write: Any) -> None:
+    city = host.city()
+    header = "全国地方公共団体コード,調査年月日,地域名,総人口\n"
+    rows = "372013,{year}-04-01,塩屋町,225\n372013,{year}-04-01,築地町,704\n"
+    await bring(city, write("人口2019.csv", header + rows.format(year=2019)))
+    later = await bring(city, write("人口2024.csv", header + rows.format(year=2024)))
+    assert (later.written, later.gone) == (2, [])
+    corrected = await bring(city, write("人口2024.csv", header + rows.format(year=2024).splitlines()[0] + "\n"))
+    assert [entry["name"] for entry in corrected.gone] == ["築地町"]
+
+
 async def test_nothing_is_written_of_a_file_that_breaks_further_down(host: Host, write: Any) -> None:
     city = host.city()
     path = write("parks.csv", HEADER + ROWS[0] * 1500 + '"' + "x" * 200_000)
