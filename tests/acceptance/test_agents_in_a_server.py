@@ -179,6 +179,11 @@ def test_a_profile_that_is_wrong_stops_the_start(tmp_path: Path, start_server: C
     file.write_text(file.read_text(encoding="utf-8").replace("attributes", "atributes"), encoding="utf-8")
     with pytest.raises(AssertionError, match=r"gauge\.yaml: .*unknown key 'atributes'; did you mean 'attributes'"):
         start_server("--store", "store")
+    (folder := tmp_path / "mqtt").mkdir()
+    (folder / "gauge.yaml").write_text(PROFILE % "topic: 3", encoding="utf-8")
+    (tmp_path / "hiroba.toml").write_text('[agents.mqtt]\nprofiles = ["./mqtt"]\n', encoding="utf-8")
+    with pytest.raises(AssertionError, match=r"hiroba serve: profile mqtt/gauge\.yaml: topic must be a text such as"):
+        start_server("--store", "store")
 
 
 def test_a_profile_that_does_not_keep_its_samples_word_stops_the_start(

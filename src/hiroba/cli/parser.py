@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hiroba import __version__
 
@@ -12,9 +12,15 @@ URL = "http://127.0.0.1:1026"
 _EPILOG = "example:\n  {example}\n"
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with one line that says what was misunderstood and where help is."""
+        self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="hiroba",
         description="An open City OS: a broker for a town's data, agents that feed it, apps that use it.",
         epilog=_EPILOG.format(example="hiroba demo"),
@@ -143,7 +149,7 @@ def _extensions(commands: Any, kind: str) -> None:
     verbs = _command(
         commands,
         kind,
-        f"make, check, list{' and install' if kind == 'app' else ''} {kind}s",
+        "make, check, list and install apps" if kind == "app" else "make, check and list agents",
         handler="",
         example=f"hiroba {kind} new rain_watch",
     ).add_subparsers(dest="verb", metavar="VERB", required=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import shutil
 import socket
@@ -17,6 +19,7 @@ import apsw
 
 from hiroba.console import STATIC
 from hiroba.host.guests import extension_folders
+from hiroba.host.listening import CannotListen, listen
 from hiroba.host.manifests import ManifestError, find_all
 from hiroba.host.settings import Settings, SettingsError, guest_settings
 
@@ -24,6 +27,7 @@ LEAST_FREE_BYTES = 1 << 30
 LEAST_SQLITE = (3, 45, 0)
 _YEAR_OF_THIS_VERSION = 2026
 _CONNECT_SECONDS = 3.0
+_LONGEST_HEALTH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +87,27 @@ def _store(settings: Settings) -> Iterator[Diagnosis]:
 
 def _port(settings: Settings) -> Diagnosis:
     address = f"{settings.host} port {settings.port}"
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        socket.create_server((settings.host, settings.port), family=family).close()
-    except OSError as error:
-        remedy = "end the program that uses it (it may be Hiroba itself), or choose another with --port"
-        return Diagnosis("port", "wrong", f"{address}: {error.strerror}", remedy)
+        listen(settings.host, settings.port).close()
+    except CannotListen as error:
+        if _is_hiroba(settings):
+            return Diagnosis("port", "ok", f"{address}: Hiroba is running there")
+        return Diagnosis("port", "wrong", f"{address}: {error.reason}", error.remedy)
     return Diagnosis("port", "ok", f"{address} is free")
+
+
+def _is_hiroba(settings: Settings) -> bool:
+    """Tell whether it is Hiroba itself that has the port: then nothing is to be mended."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    asking = http.client.HTTPConnection(host, settings.port, timeout=_CONNECT_SECONDS)
+    try:
+        asking.request("GET", "/health")
+        answer = json.loads(asking.getresponse().read(_LONGEST_HEALTH))
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+    finally:
+        asking.close()
+    return isinstance(answer, dict) and answer.keys() == {"status", "version"}
 
 
 def _console() -> Diagnosis:

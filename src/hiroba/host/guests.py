@@ -119,6 +119,8 @@ def _set_up(found: Found, guests: Guests, broker: Broker, settings: Settings, fo
         guests.agents.append(guest)
     try:
         setup(guest)
+    except ProfileError:
+        raise
     except Exception as error:
         raise GuestError(f"{found.kind} {manifest.id}: setup failed: {error!r}") from error
     if isinstance(guest, Agent):

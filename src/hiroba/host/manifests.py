@@ -6,7 +6,6 @@ from __future__ import annotations
 import importlib.resources
 import importlib.util
 import sys
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ from typing import Any, Literal
 import jsonschema
 import orjson
 
+from hiroba.host.toml_file import TomlError, read_toml
 from hiroba.sdk import Manifest
 
 Kind = Literal["app", "agent"]
@@ -58,7 +58,7 @@ def _validator() -> jsonschema.Draft202012Validator:
 def read_manifest(folder: Path, *, kind: Kind) -> Manifest:
     """Return the manifest of a folder; raises ManifestError naming the file and the key."""
     file = folder / "manifest.toml"
-    body = read_toml(file)
+    body = _read(file)
     wrong = min(_validator().iter_errors(body), key=lambda error: list(map(str, error.path)), default=None)
     if wrong is not None:
         place = ".".join(map(str, wrong.path))
@@ -81,19 +81,16 @@ def read_manifest(folder: Path, *, kind: Kind) -> Manifest:
     )
 
 
-def read_toml(file: Path) -> dict[str, Any]:
-    """Return a TOML file's content; raises ManifestError naming the file."""
+def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ManifestError(f"{file}: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ManifestError(f"{file}: {error}") from error
+        return read_toml(file)
+    except TomlError as error:
+        raise ManifestError(str(error)) from error
 
 
 def read_texts(folder: Path) -> dict[str, dict[str, str]]:
     """Return the texts of `i18n/*.toml` by language, nested keys joined by dots."""
-    return {file.stem: _flat(read_toml(file)) for file in sorted((folder / "i18n").glob("*.toml"))}
+    return {file.stem: _flat(_read(file)) for file in sorted((folder / "i18n").glob("*.toml"))}
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, str]:
@@ -109,7 +106,7 @@ def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, str]:
 def read_panels(folder: Path) -> list[dict[str, Any]]:
     """Return the declarative panels of `panels/*.toml`, each with its file's name as `id` unless it has
     one."""
-    return [{"id": file.stem, **read_toml(file)} for file in sorted((folder / "panels").glob("*.toml"))]
+    return [{"id": file.stem, **_read(file)} for file in sorted((folder / "panels").glob("*.toml"))]
 
 
 def find_all(folders: Sequence[tuple[Kind, Path]] = ()) -> list[Found]:

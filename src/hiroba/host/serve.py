@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import resource
 import signal
 import socket
@@ -20,6 +19,7 @@ import uvloop
 
 from hiroba.host.guests import GuestError
 from hiroba.host.http_protocol import BoundedHttp
+from hiroba.host.listening import CannotListen, listen
 from hiroba.host.settings import Settings
 from hiroba.host.wiring import House
 from hiroba.kernel.model.errors import HirobaError
@@ -65,14 +65,10 @@ def allow_many_connections() -> None:
 
 def bind(host: str, port: int) -> socket.socket:
     """Return a socket that listens; raises ServeError when the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise ServeError(
-            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}; end the program that uses it, "
-            "or choose another with --port"
-        ) from error
+        return listen(host, port)
+    except CannotListen as error:
+        raise ServeError(f"cannot listen on {host} port {port}: {error}") from error
 
 
 class _Server(uvicorn.Server):

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hiroba.host.toml_file import TomlError, read_toml
+
 ROLES = ("api", "notify", "agents", "apps")
 _NOT_SETTINGS = ("HIROBA_CONFIG",)
 _NOT_SETTINGS_PREFIXES = ("HIROBA_TEST_", "HIROBA_DRILL_", "HIROBA_BENCH_")
@@ -169,9 +171,9 @@ def load_settings(
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{file}: {error}") from error
+        return read_toml(file)
+    except TomlError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _nested(path: list[str], value: Any) -> dict[str, Any]:

@@ -139,3 +139,12 @@ def test_it_knows_where_others_reach_it(flags: dict[str, Any], address: str) -> 
 def test_bounds_that_make_no_sense_are_refused(environment: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         load_settings(environment=environment, flags={})
+
+
+def test_a_settings_file_as_editors_save_it(tmp_path: Path) -> None:
+    file = tmp_path / "hiroba.toml"
+    file.write_bytes("name = '広場'".encode("utf-8-sig"))
+    assert load_settings(config=file, environment={}).name == "広場"
+    file.write_bytes("name = '広場'".encode("cp932"))
+    with pytest.raises(SettingsError, match=r"hiroba\.toml: is not UTF-8 text; save it as UTF-8"):
+        load_settings(config=file, environment={})

@@ -104,17 +104,14 @@ class DirectoryLock:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StoreUnavailable(
-                f"The store directory {self._path.parent} cannot be written ({error.strerror}). "
-                "Make it writable for the user that runs Hiroba, or choose another with --store."
-            ) from error
+            raise StoreUnavailable(_refusal(self._path.parent, error)) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(handle)
             raise StoreUnavailable(
                 f"Another Hiroba is using the store directory {self._path.parent}. "
-                "Stop it first, or choose another with --store."
+                "Stop it first, or choose another folder."
             ) from error
         self._handle = handle
 
@@ -123,3 +120,12 @@ class DirectoryLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def _refusal(directory: Path, error: OSError) -> str:
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"The store directory {directory} is not a directory. Name a folder for the store."
+    return (
+        f"The store directory {directory} cannot be written ({error.strerror}). "
+        "Make it writable for the user that runs Hiroba, or choose another folder."
+    )
