@@ -6,6 +6,7 @@ import csv
 import functools
 import http.server
 import json
+import os
 import re
 import subprocess
 import sys
@@ -317,6 +318,22 @@ def test_nobody_there_and_nothing_to_read(server: Running, tmp_path: Path) -> No
         assert done.returncode == 1
         assert told in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_is(server: Running, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(GOOD)
+    report = ("--report", str(tmp_path / "nowhere" / "report.csv"))
+    assert "report.csv: cannot be written: No such file" in bring(server, "reportless", path, code=1, options=report)
+    assert server.call("GET", f"{V1}/types", NGSILD_Tenant="reportless").status == 404
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read(server: Running, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(GOOD)
+    path.chmod(0)
+    assert "a.csv: cannot be read: Permission denied" in bring(server, "locked", path, code=1)
 
 
 def test_import_and_undo_and_export_at_the_apps_door(start_server: Callable[..., Running], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -19,14 +19,14 @@ from urllib.parse import quote, unquote, urlsplit
 import aiohttp
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from hiroba.cli.failing import CommandError
+from hiroba.cli.imported import Outcome, Telling, language
 from hiroba.host.settings import Settings, SettingsError, load_settings
 
 ENDINGS = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".geojson", ".json", ".jsonld", ".zip"})
-MOST_SHOWN = 20
 _CHUNK = 1 << 20
+_EXAMPLE = "http://127.0.0.1:1026"
 _PLAIN_WIDTH = 140
 _MOST_DOWNLOADED = 1 << 30
 _FIRST_POLL, _LAST_POLL = 0.02, 0.5
@@ -46,27 +46,16 @@ class Source:
     url: str = ""
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What became of one table, feed or list of entities."""
-
-    label: str
-    type: str = ""
-    job: dict[str, Any] = field(default_factory=dict)
-    failure: str = ""
-    seconds: float = 0.0
-
-
 def run(args: argparse.Namespace) -> int:
     """Import everything named; return 0 when all files were taken, 1 when one was not.
 
     Raises CommandError when there is nothing to import, or no city to import it into.
     """
-    sources = find_sources(args.sources)
     console = Console()
     if not console.is_terminal:
         console = Console(width=_PLAIN_WIDTH)
-    return asyncio.run(_Import(args, console).carry_out(sources))
+    importing = _Import(args, console)
+    return asyncio.run(importing.carry_out(find_sources(args.sources)))
 
 
 def find_sources(named: Sequence[str]) -> list[Source]:
@@ -93,12 +82,13 @@ def find_sources(named: Sequence[str]) -> list[Source]:
 class _Import:
     def __init__(self, args: argparse.Namespace, console: Console) -> None:
         found = _settings()
-        self._base = (args.url or _address(found)).rstrip("/")
-        self._query = {"lang": _language()} | ({"tenant": args.tenant} if args.tenant else {})
+        self._base = _checked(args.url or _address(found))
+        self._query = {"lang": language()} | ({"tenant": args.tenant} if args.tenant else {})
         self._type: str | None = args.type
         self._report: Path | None = args.report
         self._token = args.token or found.token
         self._console = console
+        self._telling = Telling(language())
         self._lines: list[list[str]] = []
 
     async def carry_out(self, sources: list[Source]) -> int:
@@ -110,18 +100,15 @@ class _Import:
         async with aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector) as session:
             self._session = session
             await self._greet()
+            self._try_report()
             with self._bar() as bar:
                 for source in sources:
                     outcomes.extend(await self._source(source, bar))
         if self._report:
             self._write_report()
         self._show(outcomes)
-        failed = sum(1 for outcome in outcomes if outcome.failure)
-        if failed:
-            raise CommandError(
-                f"{failed} of {len(outcomes)} could not be imported; the reasons are above. "
-                "A table that no data set knows is imported with --type TYPE"
-            )
+        if end := self._telling.end(outcomes, typed=self._type is not None):
+            raise CommandError(end)
         return 0
 
     async def _greet(self) -> None:
@@ -130,7 +117,8 @@ class _Import:
             async with self._session.get(f"{self._base}/apps/imports/jobs", params=self._query) as answer:
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise CommandError(f"no city answers at {self._base}; start one with `hiroba serve` ({error})") from error
+            why = _why(error)
+            raise CommandError(f"no city answers at {self._base} ({why}); start one with `hiroba serve`") from error
         if status in (401, 403):
             raise CommandError(f"{self._base} asks for a token; give it with --token")
         if status != 200:
@@ -143,7 +131,7 @@ class _Import:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
         )
-        return Progress(*columns, console=self._console, transient=True)
+        return Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
 
     async def _source(self, source: Source, bar: Progress) -> list[Outcome]:
         task = bar.add_task(source.label, total=None)
@@ -180,7 +168,13 @@ class _Import:
 
     async def _upload(self, path: Path, name: str, part: int) -> dict[str, Any]:
         query = self._query | ({"type": self._type} if self._type else {}) | {"part": str(part)}
-        headers = {"X-File-Name": quote(name), "Content-Length": str(path.stat().st_size)}
+        try:
+            # opened once before it is sent: what is unreadable is no trouble of the connection
+            with path.open("rb"):
+                size = path.stat().st_size
+        except OSError as error:
+            raise FileFailed(f"cannot be read: {error.strerror}") from error
+        headers = {"X-File-Name": quote(name), "Content-Length": str(size)}
         shown: dict[str, Any] = await self._ask(
             "POST", "/apps/imports/uploads", query=query, headers=headers, data=_chunks(path)
         )
@@ -215,7 +209,7 @@ class _Import:
                     return await (answer.text() if plain else answer.json())
                 raise FileFailed(await _problem(answer))
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise FileFailed(f"the connection to the city broke: {error}") from error
+            raise FileFailed(f"the connection to the city broke: {_why(error)}") from error
 
     @asynccontextmanager
     async def _local(self, source: Source) -> AsyncIterator[Path]:
@@ -233,8 +227,17 @@ class _Import:
                     source.name = _told_name(answer) or source.name
                     await _save(answer, path)
             except (aiohttp.ClientError, TimeoutError) as error:
-                raise FileFailed(f"cannot be fetched: {error}") from error
+                raise FileFailed(f"cannot be fetched: {_why(error)}") from error
             yield path
+
+    def _try_report(self) -> None:
+        """Make sure that the report can be written before anything is imported; raises CommandError."""
+        if self._report is None:
+            return
+        try:
+            self._report.open("ab").close()
+        except OSError as error:
+            raise CommandError(f"{self._report}: cannot be written: {error.strerror}") from error
 
     def _write_report(self) -> None:
         if self._report is None:
@@ -248,76 +251,38 @@ class _Import:
             raise CommandError(f"{self._report}: cannot be written: {error.strerror}") from error
 
     def _show(self, outcomes: list[Outcome]) -> None:
-        self._console.print(summary_table(outcomes))
-        for outcome in outcomes:
-            if outcome.failure:
-                self._say(f"{outcome.label}: {outcome.failure}")
-        rejects = [(outcome.label, reject) for outcome in outcomes for reject in outcome.job.get("rejects", ())]
-        if rejects:
-            self._console.print(reject_table(rejects[:MOST_SHOWN]))
-        if len(rejects) > MOST_SHOWN and self._report is None:
-            self._say(f"… and {len(rejects) - MOST_SHOWN} more; --report FILE keeps them all")
-        for outcome in outcomes:
-            if gone := outcome.job.get("gone"):
-                names = ", ".join(entry["name"] or entry["id"] for entry in gone[:5])
-                self._say(
-                    f"{outcome.label}: {len(gone)} of an earlier edition are not in it any more ({names} …); "
-                    f"they stay until somebody retires them in the console"
-                )
+        self._console.print(self._telling.summary(outcomes))
+        for line in self._telling.failures(outcomes):
+            self._say(line)
+        if (rejects := self._telling.rejects(outcomes)) is not None:
+            self._console.print(rejects)
+        for line in self._telling.afterwards(outcomes, self._report if self._lines else None):
+            self._say(line)
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def summary_table(outcomes: Sequence[Outcome]) -> Table:
-    """Return the final table: per file what was read, written, unchanged and rejected."""
-    table = Table()
-    table.add_column("file", overflow="fold")
-    table.add_column("type", overflow="fold")
-    for name in ("read", "written", "unchanged", "rejected"):
-        table.add_column(name, justify="right")
-    for outcome in outcomes:
-        counts = [str(outcome.job.get(name, 0)) for name in ("read", "written", "unchanged", "rejected")]
-        first, _, more = outcome.type.partition(", ")
-        type = "could not be imported" if outcome.failure else first
-        if more and not outcome.failure:
-            type = f"{first} and {more.count(',') + 1} more"
-        table.add_row(_escaped(outcome.label), _escaped(type), *counts, style="red" if outcome.failure else None)
-    if len(outcomes) > 1:
-        sums = [
-            str(sum(outcome.job.get(name, 0) for outcome in outcomes))
-            for name in ("read", "written", "unchanged", "rejected")
-        ]
-        table.add_section()
-        table.add_row("", "", *sums)
-    return table
-
-
-def reject_table(rejects: Sequence[tuple[str, dict[str, Any]]]) -> Table:
-    """Return a table of what was not taken and why; `value` marks a row that was written without that value."""
-    table = Table()
-    for name in ("file", "line", "column", "value", "not taken", "reason"):
-        table.add_column(name, overflow="fold")
-    for label, reject in rejects:
-        table.add_row(
-            _escaped(label),
-            str(reject["line"] or ""),
-            _escaped(reject["column"]),
-            _escaped(str(reject["value"])[:60]),
-            "row" if reject["row"] else "value",
-            _escaped(reject["reason"]),
-        )
-    return table
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb") as file:
         while chunk := await asyncio.to_thread(file.read, _CHUNK):
             yield chunk
+
+
+def _checked(url: str) -> str:
+    """Return an address without its last slash; raises CommandError for what is none."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise CommandError(f"--url: {url!r} is not an address; {_EXAMPLE} is one")
+    return url.rstrip("/")
+
+
+def _why(error: Exception) -> str:
+    """Return what lies at the bottom of a client's error, in few words."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        number = error.os_error.errno or 0
+        return os.strerror(number) if number > 0 else error.os_error.strerror or str(error.os_error)
+    return str(error) or type(error).__name__
 
 
 async def _save(answer: aiohttp.ClientResponse, path: Path) -> None:
@@ -344,12 +309,6 @@ async def _problem(answer: aiohttp.ClientResponse) -> str:
 def _told_name(answer: aiohttp.ClientResponse) -> str:
     told = answer.content_disposition.filename if answer.content_disposition else None
     return Path(told).name if told else ""
-
-
-def _language() -> str:
-    """Return the language of the terminal, `ja` or `en`."""
-    spoken = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
-    return "ja" if spoken.startswith("ja") else "en"
 
 
 def _address(settings: Settings) -> str:

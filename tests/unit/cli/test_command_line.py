@@ -71,6 +71,12 @@ def test_what_is_misunderstood_ends_with_2(arguments: list[str], capsys: pytest.
         (["restore", "b.tar"], 1, "hiroba restore: b.tar is not a file"),
         (["migrate"], 1, "hiroba migrate: hiroba-data is not there"),
         (["app", "new", "Bad-Name"], 1, "hiroba app: 'Bad-Name' cannot be an id"),
+        (
+            ["import", ".", "--url", "127.0.0.1:1026"],
+            1,
+            "hiroba import: --url: '127.0.0.1:1026' is not an address; http",
+        ),
+        (["import", ".", "--url", "htp://x"], 1, "hiroba import: --url: 'htp://x' is not an address; http://127.0.0.1"),
         (["app", "check", "nowhere"], 1, "hiroba app: nowhere is not a folder"),
     ],
 )
@@ -103,7 +109,7 @@ def test_an_import_goes_where_the_settings_listen(
     Path("hiroba.toml").write_text(settings)
     Path("parks.csv").write_text("name\n")
     assert main(["import", *arguments, "parks.csv"]) == 1
-    assert capsys.readouterr().err.startswith(f"hiroba import: no city answers at {address}; ")
+    assert capsys.readouterr().err.startswith(f"hiroba import: no city answers at {address} (Connection refused); ")
 
 
 @pytest.mark.parametrize("there", [True, False])
