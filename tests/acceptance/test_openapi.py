@@ -70,7 +70,10 @@ def test_the_examples_are_taken(server: Running) -> None:
     assert server.call("POST", "/ngsi-ld/v1/entityOperations/upsert", entities, **tenant).status == 201
     subscription = document["components"]["schemas"]["Subscription"]["examples"][0]
     made = server.call("POST", "/ngsi-ld/v1/subscriptions", subscription, **tenant)
+    registration = document["components"]["schemas"]["Registration"]["examples"][0]
+    registered = server.call("POST", "/ngsi-ld/v1/csourceRegistrations", registration, **tenant)
     given = {
+        "registrationId": registered.headers["location"].rpartition("/")[2],
         "entityId": entities[0]["id"],
         "attrId": "waterLevel",
         "id": made.headers["location"].rpartition("/")[2],

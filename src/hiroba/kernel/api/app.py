@@ -16,6 +16,7 @@ from hiroba.kernel.api import (
     health,
     identity,
     openapi,
+    registrations,
     stream,
     subscriptions,
     temporal,
@@ -28,7 +29,18 @@ from hiroba.kernel.model.languages import choose_language
 from hiroba.kernel.model.tenants import check_tenant
 
 LOG = logging.getLogger(__name__)
-MODULES: Final = (entities, batch, discovery, contexts, subscriptions, temporal, stream, identity, health)
+MODULES: Final = (
+    entities,
+    batch,
+    discovery,
+    contexts,
+    subscriptions,
+    registrations,
+    temporal,
+    stream,
+    identity,
+    health,
+)
 
 
 async def describe_interface(broker: Broker, request: Request) -> Response:

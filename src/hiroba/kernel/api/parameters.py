@@ -87,6 +87,13 @@ DISCOVERY: Final = LOCAL
 DISCOVERY_LIST: Final = LOCAL | _of("details")
 SUBSCRIPTIONS: Final = LOCAL | _PAGED | _of("options", "sysAttrs")
 SUBSCRIPTION: Final = LOCAL | _of("options", "sysAttrs")
+SOURCES: Final = (
+    LOCAL
+    | _CHOSEN
+    | _PAGED
+    | _of("attrs pick omit lang datasetId geometryProperty timerel timeAt endTimeAt timeproperty sysAttrs options")
+    | _of("options", "sysAttrs")
+)
 CONTEXTS: Final = _of("details kind")
 CONTEXT: Final = _of("details")
 CONTEXT_DELETE: Final = _of("reload")
