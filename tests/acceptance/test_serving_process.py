@@ -35,6 +35,38 @@ def test_it_says_once_that_it_is_ready_and_ends_cleanly(how: signal.Signals, sta
     assert not any("Traceback" in line or "ERROR" in line for line in lines)
 
 
+_STUBBORN = """
+import asyncio
+from hiroba.host.serve import serve
+from hiroba.host.settings import Settings
+
+async def company(url):
+    print(url, flush=True)
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if cancelled:
+                raise
+            cancelled.append(True)
+
+cancelled = []
+serve(Settings(port=0, store=":memory:"), on_ready=company)
+"""
+
+
+def test_company_that_does_not_want_to_end_does_not_keep_the_server() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _STUBBORN], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("http://")
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "what ran beside the server does not end" in told
+
+
 def test_it_ends_while_a_browser_listens(start_server: Callable[..., Any]) -> None:
     server = start_server("--store", ":memory:")
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)

@@ -133,3 +133,14 @@ def test_locked_dependencies_carry_hashes_and_no_addresses() -> None:
         assert "://" not in text, lock
     for lock in ROOT.glob("*/package-lock.json"):
         assert '"resolved"' not in lock.read_text(encoding="utf-8"), lock
+
+
+def test_no_cancellation_is_lost(trees: dict[Path, ast.Module]) -> None:
+    """`asyncio.wait_for` of Python 3.11 loses one that comes together with the result; `asyncio.timeout` does not."""
+    lossy = [
+        f"{name_of(path)}:{node.lineno}"
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "asyncio.wait_for"
+    ]
+    assert not lossy

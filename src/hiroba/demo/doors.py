@@ -87,8 +87,10 @@ class MqttDoor:
 
     async def __aenter__(self) -> Self:
         self._keeper = asyncio.create_task(self._stay_connected())
+        # not wait_for: it loses a cancellation that comes together with what it waits for
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._open.wait(), _CONNECT_SECONDS)
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await self._open.wait()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -124,6 +126,10 @@ class MqttDoor:
             await asyncio.wait((connecting,))
             if connecting.exception() is None:
                 await client.__aexit__(None, None, None)
+            # aiomqtt does not look at why a connection ended, and asyncio would complain of that at the end
+            lost = client._disconnected
+            if lost.done() and not lost.cancelled():
+                lost.exception()
 
     async def send(self, device: Device, payload: Payload) -> None:
         """Publish what a device says, once the broker has it (QoS 1); raises DoorError when there is no broker."""

@@ -154,13 +154,20 @@ async def _answer(
     await asyncio.wait((serving, end), return_when=asyncio.FIRST_COMPLETED)
     end.cancel()
     if company is not None:
-        company.cancel()
-        (outcome,) = await asyncio.gather(company, return_exceptions=True)
-        if isinstance(outcome, Exception):
-            LOG.error("what ran beside the server failed: %r", outcome)
+        await _dismiss(company)
     house.end_streams()
     server.should_exit = True
     await serving
+
+
+async def _dismiss(company: asyncio.Task[None]) -> None:
+    """End what ran beside the server; what does not want to end is left behind, it must not keep the server."""
+    company.cancel()
+    await asyncio.wait((company,), timeout=_GRACE_SECONDS)
+    if not company.done():
+        LOG.error("what ran beside the server does not end")
+    elif not company.cancelled() and (error := company.exception()) is not None:
+        LOG.error("what ran beside the server failed: %r", error)
 
 
 def _line(error: Exception) -> str:

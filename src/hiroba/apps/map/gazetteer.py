@@ -112,7 +112,9 @@ class Gazetteer:
                     if tenant not in following:
                         following[tenant] = asyncio.create_task(self._keep_following(tenant))
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._look_again.wait(), _NEW_TENANTS_EVERY)
+                    # not wait_for: it loses a cancellation that comes together with what it waits for
+                    async with asyncio.timeout(_NEW_TENANTS_EVERY):
+                        await self._look_again.wait()
                 self._look_again.clear()
         finally:
             for task in following.values():
