@@ -77,19 +77,22 @@ system:
 	@scripts/system_packages.sh
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt -r requirements/build.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	touch $@
+	@echo "Installing the Python packages into $(VENV) …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt -r requirements/build.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	touch $@ $(VENV)/.run
+	@echo "Installing the Python packages for development into $(VENV) …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run
 
 $(STATIC)/index.html: $(CONSOLE_SOURCES) | $(VENV)/bin/python
-	cd console && $(CURDIR)/scripts/node.sh npm ci --no-audit --no-fund --loglevel=error
-	cd console && $(CURDIR)/scripts/node.sh npm run build
-	touch $@
+	@echo "Building the console …"
+	@cd console && $(CURDIR)/scripts/node.sh npm ci --no-audit --no-fund --loglevel=error
+	@cd console && $(CURDIR)/scripts/node.sh npm run --silent build
+	@touch $@

@@ -16,6 +16,9 @@ import yaml
 
 from hiroba.sdk import Entity
 
+# the loader in C, which PyYAML brings on most machines, reads eight times as fast
+_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 Position = tuple[float, float]
 
 JAPAN: Final = datetime.timezone(datetime.timedelta(hours=9))
@@ -77,7 +80,7 @@ class Town:
 def load() -> Town:
     """Return the town as its data files say."""
     data = importlib.resources.files("hiroba.demo").joinpath("data")
-    land = yaml.safe_load(data.joinpath("land.yaml").read_text(encoding="utf-8"))
+    land = yaml.load(data.joinpath("land.yaml").read_text(encoding="utf-8"), Loader=_YAML)
     rows = csv.DictReader(data.joinpath("places.csv").read_text(encoding="utf-8").splitlines())
     sites = [_site(row) for row in rows]
     return Town(land, (*sites, *_in_rows(land), *_in_lots(land), *_buses(land), *_stations(land)))
