@@ -93,6 +93,6 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 
 $(STATIC)/index.html: $(CONSOLE_SOURCES) | $(VENV)/bin/python
 	@echo "Building the console …"
-	@cd console && $(CURDIR)/scripts/node.sh npm ci --no-audit --no-fund --loglevel=error
+	@cd console && $(CURDIR)/scripts/node.sh npm ci --no-audit --no-fund --loglevel=error >/dev/null
 	@cd console && $(CURDIR)/scripts/node.sh npm run --silent build
 	@touch $@
