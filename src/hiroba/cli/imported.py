@@ -44,6 +44,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{all} 件のうち {failed} 件を取り込めませんでした。理由は上のとおりです",
         "{failed} of {all} could not be imported; the reasons are above",
     ),
+    "interrupted": (
+        "中断しました。書いたものは残ります。もう一度実行すると残りを書きます",
+        "interrupted; what was written stays, and the same command again writes the rest",
+    ),
     "hint": (
         "。既知のデータセットでない表は --type 種類名 を付けると取り込めます",
         ". A table that no data set knows is imported with --type TYPE",
@@ -141,6 +145,10 @@ class Telling:
         if not failed:
             return ""
         return self._text("end", failed=failed, all=len(outcomes)) + ("" if typed else self._text("hint"))
+
+    def interrupted(self) -> str:
+        """Return what an operator who broke off has to know."""
+        return self._text("interrupted")
 
     def _type(self, outcome: Outcome) -> str:
         if outcome.failure:

@@ -55,7 +55,10 @@ def run(args: argparse.Namespace) -> int:
     if not console.is_terminal:
         console = Console(width=_PLAIN_WIDTH)
     importing = _Import(args, console)
-    return asyncio.run(importing.carry_out(find_sources(args.sources)))
+    try:
+        return asyncio.run(importing.carry_out(find_sources(args.sources)))
+    except KeyboardInterrupt as error:
+        raise CommandError(importing.telling.interrupted(), code=130) from error
 
 
 def find_sources(named: Sequence[str]) -> list[Source]:
@@ -88,7 +91,7 @@ class _Import:
         self._report: Path | None = args.report
         self._token = args.token or found.token
         self._console = console
-        self._telling = Telling(language())
+        self.telling = Telling(language())
         self._lines: list[list[str]] = []
 
     async def carry_out(self, sources: list[Source]) -> int:
@@ -107,7 +110,7 @@ class _Import:
         if self._report:
             self._write_report()
         self._show(outcomes)
-        if end := self._telling.end(outcomes, typed=self._type is not None):
+        if end := self.telling.end(outcomes, typed=self._type is not None):
             raise CommandError(end)
         return 0
 
@@ -251,12 +254,12 @@ class _Import:
             raise CommandError(f"{self._report}: cannot be written: {error.strerror}") from error
 
     def _show(self, outcomes: list[Outcome]) -> None:
-        self._console.print(self._telling.summary(outcomes))
-        for line in self._telling.failures(outcomes):
+        self._console.print(self.telling.summary(outcomes))
+        for line in self.telling.failures(outcomes):
             self._say(line)
-        if (rejects := self._telling.rejects(outcomes)) is not None:
+        if (rejects := self.telling.rejects(outcomes)) is not None:
             self._console.print(rejects)
-        for line in self._telling.afterwards(outcomes, self._report if self._lines else None):
+        for line in self.telling.afterwards(outcomes, self._report if self._lines else None):
             self._say(line)
 
     def _say(self, line: str) -> None:

@@ -131,6 +131,20 @@ def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["migrate"]) == 130
 
 
+def test_an_interrupted_import_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    async def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setattr("hiroba.cli.importing._Import.carry_out", interrupted)
+    (tmp_path / "a.csv").write_text("x")
+    assert main(["import", str(tmp_path)]) == 130
+    told = capsys.readouterr().err
+    assert told == "hiroba import: interrupted; what was written stays, and the same command again writes the rest\n"
+
+
 def test_a_command_error_carries_its_code() -> None:
     assert CommandError("x", code=7).code == 7
 
