@@ -30,7 +30,7 @@ def new_command(args: argparse.Namespace) -> None:
     folder = args.into / args.name
     for file in written:
         print(file)
-    print(f"\nTry it: python -m pytest {folder} · hiroba {kind} check {folder}")
+    print(f"\nTry it: {sys.executable} -m pytest {folder} · hiroba {kind} check {folder}")
     if find_spec("pytest") is None:
         print(f"pytest is not there yet: {sys.executable} -m pip install pytest")
 

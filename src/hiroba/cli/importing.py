@@ -123,7 +123,8 @@ class _Import:
             why = _why(error)
             raise CommandError(f"no city answers at {self._base} ({why}); start one with `hiroba serve`") from error
         if status in (401, 403):
-            raise CommandError(f"{self._base} asks for a token; give it with --token")
+            wrong = "does not accept the token" if self._token else "asks for a token"
+            raise CommandError(f"{self._base} {wrong}; give it with --token, or as the setting `token`")
         if status != 200:
             raise CommandError(f"{self._base} does not import (HTTP {status}); is its app `imports` running?")
 

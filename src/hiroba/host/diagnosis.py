@@ -18,10 +18,11 @@ from typing import Any
 import apsw
 
 from hiroba.console import STATIC
-from hiroba.host.guests import extension_folders
+from hiroba.host.guests import extension_folders, profile_folders
 from hiroba.host.listening import CannotListen, listen
-from hiroba.host.manifests import ManifestError, find_all
+from hiroba.host.manifests import ManifestError, find_all, load_setup
 from hiroba.host.settings import Settings, SettingsError, guest_settings
+from hiroba.sdk import ProfileError, load_profiles
 
 LEAST_FREE_BYTES = 1 << 30
 LEAST_SQLITE = (3, 45, 0)
@@ -140,9 +141,11 @@ def _guests(settings: Settings) -> Iterator[Diagnosis]:
             tables = settings.apps if one.kind == "app" else settings.agents
             given = tables.get(one.manifest.id, {})
             own = guest_settings(one.kind, one.manifest.id, defaults=one.manifest.settings, given=given)
+            load_setup(one)
             if one.kind == "agent":
+                load_profiles(profile_folders(one.folder, own), own_keys=one.manifest.profile_keys)
                 yield from _agent(one.manifest.id, own, settings)
-    except (ManifestError, SettingsError) as error:
+    except (ManifestError, SettingsError, ProfileError) as error:
         yield Diagnosis("apps and agents", "wrong", str(error), "mend or remove it; `hiroba app check` tells more")
         return
     yield Diagnosis("apps and agents", "ok", ", ".join(one.manifest.id for one in found))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.resources
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -156,11 +157,17 @@ def load_setup(found: Found) -> Callable[[Any], None]:
     try:
         module = _imported(found)
     except Exception as error:
-        raise ManifestError(f"{found.kind} {found.manifest.id} cannot be imported: {error!r}") from error
+        raise ManifestError(f"{found.kind} {found.manifest.id} cannot be imported: {error!r}{_where(error)}") from error
     setup = getattr(module, "setup", None)
     if not callable(setup):
         raise ManifestError(f"{found.folder / '__init__.py'} has no function setup({found.kind})")
     return setup  # type: ignore[no-any-return]
+
+
+def _where(error: Exception) -> str:
+    """Return the line of code that raised, for whoever is to mend it."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    return "".join(f" ({frame.filename}:{frame.lineno})" for frame in last if not frame.filename.startswith("<"))
 
 
 def _imported(found: Found) -> ModuleType:

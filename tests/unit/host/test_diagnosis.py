@@ -10,7 +10,8 @@ import pytest
 
 from hiroba.host import diagnosis
 from hiroba.host.diagnosis import Diagnosis, diagnose
-from hiroba.host.settings import Mqtt, Settings
+from hiroba.host.scaffold import scaffold
+from hiroba.host.settings import Extensions, Mqtt, Settings
 
 
 def look(tmp_path: Path, **changes: Any) -> dict[str, Diagnosis]:
@@ -95,3 +96,18 @@ def test_settings_and_folders_that_are_wrong(tmp_path: Path) -> None:
     found = look(tmp_path)["apps and agents"]
     assert found.state == "wrong"
     assert "broken" in found.found
+
+
+def test_an_app_or_a_profile_that_the_server_would_stumble_over(tmp_path: Path) -> None:
+    scaffold("app", "stumbling", into=tmp_path)
+    package = tmp_path / "stumbling" / "__init__.py"
+    package.write_text(package.read_text(encoding="utf-8") + "\nnothing\n", encoding="utf-8")
+    line = package.read_text(encoding="utf-8").count("\n")
+    found = look(tmp_path, extensions=Extensions(apps=(str(tmp_path / "stumbling"),)))["apps and agents"]
+    assert found.state == "wrong"
+    assert "app stumbling cannot be imported: NameError" in found.found
+    assert f"({package}:{line})" in found.found
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "gauge.yaml").write_text("typ: RiverGauge", encoding="utf-8")
+    found = look(tmp_path, agents={"http": {"profiles": [str(tmp_path / "profiles")]}})["apps and agents"]
+    assert "unknown key 'typ'; did you mean 'type'" in found.found
