@@ -77,7 +77,8 @@ system:
 	@scripts/system_packages.sh
 
 $(VENV)/bin/python:
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Hiroba needs Python 3.11 or newer; name one: make PYTHON=…")'
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }  # half a .venv would pass for a whole one the next time
 
 $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the Python packages into $(VENV) …"
