@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install the real servers and the browser that the tests drive, when this user may; otherwise say which are missing.
 set -uo pipefail
-declare -A packages=([chromium]=chromium [mosquitto]=mosquitto [mosquitto_pub]=mosquitto-clients)
+declare -A packages=([chromium]=chromium [git]=git [mosquitto]=mosquitto [mosquitto_pub]=mosquitto-clients)
 missing=()
 for command in "${!packages[@]}"; do
   PATH="$PATH:/usr/sbin" command -v "$command" >/dev/null || missing+=("${packages[$command]}")

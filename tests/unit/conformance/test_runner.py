@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ def suite(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git: install Debian's git")
 def test_the_copy_asks_this_machine_only(runner: Any, tmp_path: Path) -> None:
     original = suite(tmp_path / "suite")
     assert runner.offline.prepare(original, tmp_path / "copy") == 1
