@@ -9,8 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from contract_town import create, drop, make, patch
+from contract_town import create, drop, iri, make, patch, prop
 
+from hiroba.kernel.store.port import HistoryAdd
 from hiroba.kernel.store.sqlite import SqliteStore
 
 
@@ -27,6 +28,7 @@ async def main(directory: str) -> None:
             await tenant.mutate([create(make(number, v=0))])
             await tenant.mutate([patch(id, v=1), patch(id, v=2)])
             state = "2"
+            await tenant.amend([HistoryAdd(id, {iri("past"): [prop(n)]})])
             if n % 5 == 0:
                 await tenant.mutate([drop(id)])
                 state = "gone"

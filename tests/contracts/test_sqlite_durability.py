@@ -74,6 +74,9 @@ async def test_acknowledged_writes_survive_a_kill(tmp_path: Path, lines: int) ->
     assert page.count == len(alive)
     histories, _, _ = await tenant.evolutions(HistoryQuery(EntityQuery(types=SENSOR, limit=1_000_000), ALL_TIME))
     assert sum(len(one.instances[iri("v")]) for one in histories) == len(log)
+    past = {one.entity["id"]: [kept["value"] for kept in one.instances.get(iri("past"), [])] for one in histories}
+    for number in said:
+        assert past[f"urn:ngsi-ld:Sensor:{number}"] == [int(number.rpartition("-")[2])], number
     await store.close()
 
 

@@ -35,7 +35,7 @@ from hiroba.kernel.query.tree import (
     TypeIs,
     TypeOr,
 )
-from hiroba.kernel.store.port import EntityQuery, HistoryQuery, Mutation, TenantStore
+from hiroba.kernel.store.port import SCOPE, EntityQuery, HistoryQuery, Mutation, TenantStore
 from hiroba.kernel.store.sqlite import find
 
 NAMES = ("a", "b", "c")
@@ -243,6 +243,7 @@ class Plain:
         self.entities: dict[str, Entity] = {}
         self.order: list[str] = []
         self.changes = 0
+        self.scopes: dict[str, list[Any]] = {}
 
     def apply(self, mutation: Mutation) -> None:
         """Carry out one mutation, or nothing when it refuses."""
@@ -251,6 +252,10 @@ class Plain:
         except Exception:  # noqa: BLE001  # any refusal
             return
         self.changes += 1
+        was = self.entities.get(mutation.id, {}).get("scope") or None
+        scope = (verdict.entity or {}).get("scope") or None
+        if scope != was:
+            self.scopes.setdefault(mutation.id, []).append(scope)
         if mutation.id not in self.order:
             self.order.append(mutation.id)
         if verdict.entity is None:
@@ -324,7 +329,9 @@ async def check_logs(tenant: TenantStore, plain: Plain) -> None:
     found, _, _ = await tenant.evolutions(
         HistoryQuery(EntityQuery(limit=100), TemporalQuery(None, None, None, "modifiedAt"), limit=10_000)
     )
-    assert {one.entity["id"]: sum(map(len, one.instances.values())) for one in found} == {
+    scopes = {one.entity["id"]: [part.get("value") for part in one.instances.pop(SCOPE, [])] for one in found}
+    assert {id: told for id, told in scopes.items() if told} == plain.scopes
+    assert {one.entity["id"]: sum(map(len, one.instances.values())) for one in found if one.instances} == {
         id: n for id, n in recorded.items() if n
     }
 

@@ -7,13 +7,16 @@ mutations that arrived together (group commit). Nothing is visible, and nobody i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from hiroba.kernel.model.entity import Entity, Instance
 from hiroba.kernel.query.tree import GeoQuery, OrderBy, Query, ScopeQuery, TemporalQuery, TypeQuery
+
+SCOPE: Final = "scope"
+"""The name under which an entity's scopes stand in its history, beside the IRIs of its attributes (4.5.6)."""
 
 
 @dataclass(slots=True)
@@ -129,13 +132,50 @@ class HistoryQuery:
 class Evolution:
     """One entity's history: its present (or last) state and the instances in time order, oldest first, per attribute.
 
-    A deletion is an instance with `deletedAt` and no value. `truncated` holds the span (start, end; µs) really
-    covered when `limit` or `most` cut the answer, else None.
+    A deletion is an instance with `deletedAt` and no value. The scopes stand under `SCOPE` as instances of a Property
+    whose value is the list of them; every write that changes them records one, with `observedAt` the time of the write.
+    `truncated` holds the span (start, end; µs) really covered when `limit` or `most` cut the answer, else None.
     """
 
     entity: Entity
     instances: dict[str, list[Instance]] = field(default_factory=dict)
     truncated: tuple[int, int] | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class HistoryAdd:
+    """Put instances, stamped and with an `instanceId` each, into the history of an entity (5.6.11, 5.6.12).
+
+    Answers "updated" for an entity that is there, or was; `types` that it lacks are added to one that is gone. With
+    `create` an entity unknown so far begins with these types as one that is gone, and "created" is the answer; without
+    it None is. Several instances may count at the same time: they keep the order in which they were put in.
+    """
+
+    id: str
+    instances: Mapping[str, Sequence[Instance]]
+    types: tuple[str, ...] = ()
+    create: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class HistoryCut:
+    """Take instances out of the history of an entity (5.6.13 to 5.6.16), or put another one in the place of one.
+
+    Without an `attribute` the whole history goes, and with it all knowledge of an entity that is gone. With one, those
+    of `dataset` go (None: the default one), all with `all_datasets`, or the one with `instance_id`; it is exchanged for
+    `instead` when that is given, which takes its `createdAt` and `instanceId`. Answers how many instances were
+    concerned, or None for an entity that was never known.
+    """
+
+    id: str
+    attribute: str | None = None
+    dataset: str | None = None
+    all_datasets: bool = False
+    instance_id: str | None = None
+    instead: Instance | None = None
+
+
+HistoryEdit = HistoryAdd | HistoryCut
 
 
 @dataclass(slots=True, frozen=True)
@@ -189,6 +229,13 @@ class TenantStore(Protocol):
 
     async def evolutions(self, query: HistoryQuery) -> tuple[list[Evolution], int | None, bool]:
         """Return histories of the entities chosen (also deleted ones), the count if asked for, and if more follow."""
+
+    async def amend(self, edits: Sequence[HistoryEdit]) -> list[Any]:
+        """Change recorded histories, in order, in one durable transaction; return each edit's answer.
+
+        The present state of an entity stays as it is, and nothing is written into the change log. Raises
+        StoreUnavailable when nothing could be written: then none was.
+        """
 
     async def type_uses(self) -> list[TypeUse]:
         """Return the types in use."""

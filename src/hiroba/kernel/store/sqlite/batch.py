@@ -11,8 +11,9 @@ import apsw
 import orjson
 
 from hiroba.kernel.model.entity import Entity, Instance, value_of
+from hiroba.kernel.model.ids import new_instance_id
 from hiroba.kernel.query.moments import read_moment
-from hiroba.kernel.store.port import AttributeChange, Change
+from hiroba.kernel.store.port import SCOPE, AttributeChange, Change
 from hiroba.kernel.store.sqlite import rows
 from hiroba.kernel.store.sqlite.names import Names
 
@@ -26,7 +27,7 @@ _ENTITY = (
     "ON CONFLICT(ref) DO UPDATE SET version = excluded.version, created = excluded.created, "
     "modified = excluded.modified, expires = excluded.expires, deleted = excluded.deleted, doc = excluded.doc"
 )
-_HISTORY = (
+PUT_HISTORY: Final = (
     "INSERT OR REPLACE INTO history(ref, attr, at, seq, ds, observed, created, modified, deleted, num, doc) "
     "VALUES(?,?,?,?,?,?,?,?,?,?,?)"
 )
@@ -83,6 +84,27 @@ def moment_of(instance: Instance | None, at: int) -> int | None:
     return instant(instance.get("observedAt")) or instant(instance.get("modifiedAt")) or at
 
 
+def history_row(place: tuple[int, int, int, int], instance: Instance, at: int, doc: bytes) -> tuple[Any, ...]:
+    """Return the row of an instance for `PUT_HISTORY`; `place` is (ref, attribute, seq, dataset), `at` now (µs)."""
+    ref, attr, seq, ds = place
+    value = value_of(instance)
+    observed = instant(instance.get("observedAt"))
+    modified = instant(instance.get("modifiedAt")) or at
+    return (
+        ref,
+        attr,
+        modified if observed is None else observed,
+        seq,
+        ds,
+        observed,
+        instant(instance.get("createdAt")),
+        modified,
+        instant(instance.get("deletedAt")),
+        float(value) if type(value) in (float, int) else None,
+        doc,
+    )
+
+
 class Batch:
     """The rows of one transaction that are not in the database yet."""
 
@@ -121,6 +143,7 @@ class Batch:
         # first, since it fails before anything is added when the entity cannot be written as JSON
         doc = self._entity(ref, seq, at=at, entity=change.entity, deleted=at if after is None else None)
         self._log(change, ref)
+        self._record_scope(change, ref, before, after)
         self._index(ref, before, after)
         for iri in gone:
             self.order_changed = True
@@ -160,27 +183,24 @@ class Batch:
                 log.append((attr, dataset, kind, None, moment_of(change.before, at)))
                 continue
             doc = orjson.dumps(instance)
-            value = value_of(instance)
-            observed = instant(instance.get("observedAt"))
-            modified = instant(instance.get("modifiedAt")) or at
-            self._history.append(
-                (
-                    ref,
-                    attr,
-                    modified if observed is None else observed,
-                    seq,
-                    ds,
-                    observed,
-                    instant(instance.get("createdAt")),
-                    modified,
-                    None,
-                    float(value) if type(value) in (float, int) else None,
-                    doc,
-                )
-            )
+            self._history.append(history_row((ref, attr, seq, ds), instance, at, doc))
             log.append((attr, dataset, kind, orjson.Fragment(doc), moment_of(change.before, at)))
         types = orjson.dumps([intern(iri) for iri in logged.types])
         self._changes.append((seq, at, _OP_NUMBERS[logged.op], ref, types, orjson.dumps(log)))
+
+    def _record_scope(self, change: Change, ref: int, before: Entity | None, after: Entity | None) -> None:
+        """Record the scopes that an entity has from now on, or that it has none any more (4.5.6)."""
+        was = before.get("scope") if before else None
+        fresh = after.get("scope") if after else None
+        if (not was and not fresh) or was == fresh:
+            return
+        text = instant_text(change.at)
+        at = instant(text) or change.at  # as exact as the text, so that scopes of one millisecond keep their order
+        place = (ref, self._names.intern(SCOPE), change.seq, 0)
+        instance: Instance = {"type": "Property", "deletedAt": text}
+        if fresh:
+            instance = {"type": "Property", "value": fresh, "observedAt": text, "createdAt": text, "modifiedAt": text}
+        self._history.append(history_row(place, instance, at, orjson.dumps(instance)))
 
     def _index(self, ref: int, before: Entity | None, after: Entity | None) -> None:
         intern = self._names.intern
@@ -285,7 +305,7 @@ class Batch:
             db.executemany("DELETE FROM geo WHERE id = ?", [(id,) for id, row in self._geo.items() if row is None])
             db.executemany(_PUT_GEO, [row for row in self._geo.values() if row is not None])
         if self._history:
-            db.executemany(_HISTORY, self._history)
+            db.executemany(PUT_HISTORY, self._history)
         if self._changes:
             db.executemany(_CHANGE, self._changes)
         if last:
@@ -298,8 +318,11 @@ class Batch:
 def _gone(change: AttributeChange, at: int) -> Instance:
     """Return the instance that tells of a deletion (4.5.7)."""
     before = change.before or {}
-    gone: Instance = {"type": before.get("type", "Property"), "deletedAt": instant_text(at)}
-    for name in ("datasetId", "instanceId"):
-        if name in before:
-            gone[name] = before[name]
+    gone: Instance = {
+        "type": before.get("type", "Property"),
+        "deletedAt": instant_text(at),
+        "instanceId": new_instance_id(),
+    }
+    if "datasetId" in before:
+        gone["datasetId"] = before["datasetId"]
     return gone

@@ -13,8 +13,8 @@ from hiroba.kernel.model.entity import Entity, Instance
 from hiroba.kernel.query.geo import geo_matcher
 from hiroba.kernel.query.matching import matcher
 from hiroba.kernel.query.selection import scope_matcher
-from hiroba.kernel.query.tree import TemporalQuery
-from hiroba.kernel.store.port import EntityQuery, Evolution, HistoryQuery
+from hiroba.kernel.query.tree import ScopeQuery, TemporalQuery
+from hiroba.kernel.store.port import SCOPE, EntityQuery, Evolution, HistoryQuery
 from hiroba.kernel.store.sqlite import plan
 from hiroba.kernel.store.sqlite.find import id_matcher
 from hiroba.kernel.store.sqlite.names import Names
@@ -123,7 +123,7 @@ class _Reader:
         """Return the instances per attribute, oldest first; None when the entity is not chosen."""
         query = self.query
         wanted = query.entity
-        if wanted.scope is not None and not scope_matcher(wanted.scope)(entity):
+        if wanted.scope is not None and not self._in_scope(ref, entity, wanted.scope):
             return None
         conditions = wanted.q is not None or wanted.geo is not None or wanted.attrs is not None
         found = self._all(ref, None if conditions else query.attrs)
@@ -139,6 +139,13 @@ class _Reader:
             if query.attrs is not None:
                 found = {iri: rows for iri, rows in found.items() if iri in query.attrs}
         return found or None
+
+    def _in_scope(self, ref: int, entity: Entity, scope: ScopeQuery) -> bool:
+        """Tell whether an entity was in a scope within the time; one whose scopes were not recorded, whether it is."""
+        attr, matches = self.names.ids.get(SCOPE), scope_matcher(scope)
+        if attr is None or not self.db.execute("SELECT 1 FROM history WHERE ref = ? AND attr = ?", (ref, attr)).get:
+            return matches(entity)
+        return any(matches({"scope": one.get("value")}) for _, one in self._instances(ref, attr))
 
     def _all(self, ref: int, attrs: Sequence[str] | None) -> dict[str, list[Row]]:
         found: dict[str, list[Row]] = {}

@@ -18,13 +18,14 @@ from hiroba.kernel.store.port import (
     Cluster,
     EntityQuery,
     Evolution,
+    HistoryEdit,
     HistoryQuery,
     Mutation,
     Page,
     Stored,
     TypeUse,
 )
-from hiroba.kernel.store.sqlite import changelog, discovery, history, retention
+from hiroba.kernel.store.sqlite import amend, changelog, discovery, history, retention
 from hiroba.kernel.store.sqlite.files import connect, unavailable
 from hiroba.kernel.store.sqlite.find import IN_LOOP, Finder, NeedsThread, by_id
 from hiroba.kernel.store.sqlite.readers import Readers
@@ -105,6 +106,12 @@ class SqliteTenant:
         """Return histories of the entities chosen (also deleted ones), the count if asked for, and if more follow."""
         names = self._shared.names
         return await self._readers.apart_from_loop(lambda db: history.evolutions(db, names, query))
+
+    async def amend(self, edits: Sequence[HistoryEdit]) -> list[Any]:
+        """Change recorded histories, in order, in one durable transaction; return each edit's answer."""
+        shared = self._shared
+        answers: list[Any] = await self._writer.run(lambda db: amend.amend(db, shared, edits))
+        return answers
 
     async def type_uses(self) -> list[TypeUse]:
         """Return the types in use."""

@@ -128,7 +128,7 @@ class Transaction:
         shared = self._shared
         shared.names.settle(kept=True)
         shared.last_seq = self._seq
-        shared.next_ref = self._next_ref
+        shared.next_ref = max(shared.next_ref, self._next_ref)
         for id, held in self._overlay.items():
             if held.live is None:
                 shared.cache.drop(id, held.ref)
