@@ -26,6 +26,7 @@ from hiroba.kernel.api.stream import STREAMS
 from hiroba.kernel.broker.broker import Broker, Limits
 from hiroba.kernel.broker.contexts import Contexts
 from hiroba.kernel.store.sqlite import SqliteStore
+from hiroba.kernel.subscriptions.mqtt import MqttDeliverer
 from hiroba.kernel.subscriptions.notifier import Notifier
 from hiroba.sdk.web import site
 
@@ -64,7 +65,8 @@ class House:
         limits = Limits(body=settings.limits.body_bytes, page=settings.limits.page, streams=settings.limits.streams)
         broker = Broker(store, contexts, limits)
         if "notify" in settings.roles:
-            notifier = Notifier(broker)
+            mqtt_deliverer = MqttDeliverer()
+            notifier = Notifier(broker, deliverers={"mqtt": mqtt_deliverer, "mqtts": mqtt_deliverer})
             await notifier.start()
             end.push_async_callback(notifier.stop)
         if settings.mqtt.embedded:

@@ -66,7 +66,8 @@ class HttpDeliverer:
                 headers={"User-Agent": "Hiroba"},
             )
         try:
-            async with self._session.post(
+            async with self._session.request(
+                notification.method,
                 notification.endpoint.uri,
                 data=notification.body,
                 headers=notification.headers,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
@@ -31,14 +31,29 @@ _PREVIOUS: Final = {
 
 
 @dataclass(slots=True, frozen=True)
+class Publication:
+    """How an MQTT message is published; not `plain`, it carries `metadata` beside the body (7.2)."""
+
+    topic: str
+    qos: int = 0
+    retain: bool = False
+    user: str | None = None
+    password: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    plain: bool = True
+
+
+@dataclass(slots=True, frozen=True)
 class Notification:
-    """What goes to an endpoint, whatever carries it there."""
+    """What goes to an endpoint, whatever carries it there: `method` for HTTP, `publication` for MQTT."""
 
     id: str
     subscription: str
     endpoint: Endpoint
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
+    publication: Publication | None = None
 
 
 def render(entry: Entry, data: Sequence[Change | Entity], context: Context, *, at: int) -> Notification:
