@@ -208,9 +208,18 @@ def test_query_needs_a_time_and_a_choice(city: Running) -> None:
     assert "wide" in query(city, SINCE, 400)["detail"]
 
 
-@pytest.mark.parametrize(("order", "status"), [("id", 400), ("waterLevel&local=true", 400), ("id&local=true", 422)])
-def test_order_is_refused_rather_than_ignored(city: Running, order: str, status: int) -> None:
-    assert "orderBy" in query(city, f"type=RiverGauge&{SINCE}&orderBy={order}", status)["detail"]
+@pytest.mark.parametrize("order", ["waterLevel", "createdAt", "id,waterLevel"])
+def test_order_by_anything_but_the_id_is_refused(city: Running, order: str) -> None:
+    """5.7.4.4."""
+    assert "orderBy" in query(city, f"type=RiverGauge&{SINCE}&orderBy={order}", 400)["detail"]
+
+
+def test_order_by_id(city: Running) -> None:
+    """5.7.4.4 and 4.23."""
+    for order, turned in (("id", False), ("id;desc", True)):
+        found = [one["id"] for one in query(city, f"type=RiverGauge,Bus&{SINCE}&orderBy={order}")]
+        assert found == sorted(found, reverse=turned)
+        assert len(found) > 1
 
 
 def test_query_by_document(city: Running) -> None:
@@ -248,7 +257,7 @@ def test_what_does_not_fit_comes_in_parts_with_the_span_covered(city: Running) -
     since = "timerel=after&timeAt=2026-01-01T00:00:00Z"
     reply = city.call("GET", f"{at}?{since}&format=temporalValues", NGSILD_Tenant=tenant)
     assert reply.status == 206
-    assert reply.headers["Content-Range"] == f"DateTime 2026-01-01T00:00:00.000Z-{precise(9_999)}/*"
+    assert reply.headers["Content-Range"] == f"date-time 2026-01-01T00:00:00.000Z-{precise(9_999)}/*"
     first = reply.body["power"]["values"]
     assert [value for value, _ in first] == list(range(10_000))
     rest = city.call("GET", f"{at}?timerel=after&timeAt={precise(10_000)}&format=temporalValues", NGSILD_Tenant=tenant)
@@ -256,7 +265,7 @@ def test_what_does_not_fit_comes_in_parts_with_the_span_covered(city: Running) -
     assert [value for value, _ in rest.body["power"]["values"]] == list(range(10_000, total))
     back = city.call("GET", f"{at}?{since}&lastN=10200&format=temporalValues", NGSILD_Tenant=tenant)
     assert back.status == 206
-    assert back.headers["Content-Range"] == f"DateTime {precise(total - 1)}-{precise(total - 10_000)}/10200"
+    assert back.headers["Content-Range"] == f"date-time {precise(total - 1)}-{precise(total - 10_000)}/10200"
     assert [value for value, _ in back.body["power"]["values"]] == list(range(400, total))
     sums = city.call("GET", f"{at}?{since}&format=aggregatedValues&aggrMethods=totalCount,sum", NGSILD_Tenant=tenant)
     assert sums.status == 200

@@ -187,7 +187,7 @@ async def test_file_that_can_only_be_read() -> None:
 async def test_directory_that_cannot_be_written() -> None:
     with as_nobody() as place:
         place.chmod(0o555)
-        with pytest.raises(StoreUnavailable, match="cannot be written .* choose another folder"):
+        with pytest.raises(StoreUnavailable, match=r"cannot be written .* choose another folder"):
             await SqliteStore(place).open()
         place.chmod(0o755)
         assert list(place.iterdir()) == []

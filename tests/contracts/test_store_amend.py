@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from contract_town import create, drop, iri, make, patch, prop, put
 
 from hiroba.kernel.model.entity import Instance
-from hiroba.kernel.query.tree import ScopeIs, TemporalQuery, TypeIs
+from hiroba.kernel.model.instants import parse_instant
+from hiroba.kernel.query.tree import OrderBy, Path, ScopeIs, TemporalQuery, TypeIs
 from hiroba.kernel.store.port import (
     SCOPE,
     EntityQuery,
@@ -29,6 +31,10 @@ DAY = "2026-04-01T0{}:00:00Z"
 def seen(value: Any, hour: int, number: int = 0, **members: Any) -> Instance:
     """Return a Property observed at an hour of the first of April."""
     return prop(value, observedAt=DAY.format(hour), instanceId=f"urn:x:{hour}-{number}", **members)
+
+
+def hour(number: int) -> int:
+    return parse_instant(DAY.format(number))
 
 
 async def evolution(tenant: TenantStore, id: str = ID, **members: Any) -> Evolution | None:
@@ -70,12 +76,19 @@ class TestAdd:
         assert await evolution(tenant) is None
 
     async def test_keeps_the_order_of_what_counts_at_one_time(self, tenant: TenantStore) -> None:
-        await tenant.mutate([create(make(1, temp=seen(0, 1)))])
-        await tenant.amend([HistoryAdd(ID, {TEMP: [seen(n, 1, n) for n in (1, 2, 3)]})])
-        await tenant.amend([HistoryAdd(ID, {TEMP: [seen(4, 1, 4)]})])
-        await tenant.mutate([patch(ID, temp=seen(9, 1, 9))])
+        await tenant.mutate([create(make(1, temp=prop(0)))])
+        await tenant.amend([HistoryAdd(ID, {TEMP: [prop(n) for n in (1, 2, 3)]})])
+        await tenant.amend([HistoryAdd(ID, {TEMP: [prop(4)]})])
+        await tenant.mutate([patch(ID, temp=prop(9))])
         assert sorted(await values(tenant)) == [0, 1, 2, 3, 4, 9]
         assert [one for one in await values(tenant) if one in (1, 2, 3, 4)] == [1, 2, 3, 4]
+
+    async def test_what_was_observed_at_one_time_is_one_instance(self, tenant: TenantStore) -> None:
+        await tenant.mutate([create(make(1, temp=seen(0, 1)))])
+        await tenant.amend([HistoryAdd(ID, {TEMP: [seen(1, 1), seen(2, 2), seen(3, 2, datasetId="urn:d:a")]})])
+        await tenant.amend([HistoryAdd(ID, {TEMP: [seen(4, 1), seen(5, 3)]})])
+        # what the present once was stays; what was put in by this road is corrected
+        assert await values(tenant) == [0, 4, 2, 3, 5]
 
     async def test_adds_types_to_one_that_is_gone(self, tenant: TenantStore) -> None:
         await tenant.amend([HistoryAdd(ID, {TEMP: [seen(1, 1)]}, (iri("Sensor"),), create=True)])
@@ -171,13 +184,52 @@ class TestScope:
         found, _, _ = await tenant.evolutions(gone)
         assert [one.get("value") for one in found[0].instances[SCOPE]] == [None]
 
-    async def test_a_scope_query_asks_for_the_scopes_of_the_time(self, tenant: TenantStore) -> None:
-        await tenant.mutate([create(make(1, temp=seen(1, 1), scope=["/a"]))])
-        await tenant.mutate([put(make(1, temp=seen(2, 2), scope=["/b"]))])
-        for scope, there in (("a", True), ("b", True), ("c", False)):
+    async def test_holds_until_the_next_one(self, tenant: TenantStore) -> None:
+        scopes = [seen(["/a"], 1), seen(["/b"], 3), {"type": "Property", "deletedAt": DAY.format(5)}]
+        added = {TEMP: [seen(n, n) for n in range(7)], SCOPE: scopes}
+        await tenant.amend([HistoryAdd(ID, added, (iri("Sensor"),), create=True)])
+        for scope, expected in (("a", [1, 2]), ("b", [3, 4]), ("+", [1, 2, 3, 4]), ("c", [])):
             query = HistoryQuery(EntityQuery(types=SENSOR, scope=ScopeIs((scope,))), ALL_TIME)
             found, _, _ = await tenant.evolutions(query)
-            assert bool(found) is there, scope
+            told = [one["value"] for one in found[0].instances[TEMP]] if found else []
+            assert told == expected, scope
+        window = TemporalQuery("between", hour(2), hour(3), "observedAt")
+        found, _, _ = await tenant.evolutions(HistoryQuery(EntityQuery(ids=(ID,)), window))
+        assert [one["value"] for one in found[0].instances[SCOPE]] == [["/a"]]
+
+
+async def test_only_the_datasets_asked_for(tenant: TenantStore) -> None:
+    many = [seen(1, 1), seen(2, 2, datasetId="urn:d:a"), seen(3, 3, datasetId="urn:d:b")]
+    await tenant.amend([HistoryAdd(ID, {TEMP: many}, (iri("Sensor"),), create=True)])
+    for datasets, expected in (
+        (["@none"], [1]),
+        (["urn:d:a"], [2]),
+        (["@none", "urn:d:b"], [1, 3]),
+        (["urn:d:unknown"], None),
+    ):
+        found = await evolution(tenant, datasets=frozenset(datasets))
+        told = None if found is None else [one["value"] for one in found.instances[TEMP]]
+        assert told == expected, datasets
+
+
+async def test_in_the_order_of_ids(tenant: TenantStore) -> None:
+    names = ["urn:x:b", "urn:x:c", "urn:x:a"]
+    await tenant.amend([HistoryAdd(id, {TEMP: [seen(1, 1)]}, (iri("Sensor"),), create=True) for id in names])
+    for query in (EntityQuery(types=SENSOR), EntityQuery(), EntityQuery(ids=tuple(names))):
+        for descending in (False, True):
+            ordered = replace(query, order=(OrderBy(Path("id"), descending),), limit=2)
+            found, _, more = await tenant.evolutions(HistoryQuery(ordered, ALL_TIME))
+            expected = sorted(names, reverse=descending)[:2]
+            assert ([one.entity["id"] for one in found], more) == (expected, True)
+
+
+async def test_an_attribute_that_was_cut_is_named(tenant: TenantStore) -> None:
+    added = {TEMP: [seen(n, n) for n in range(3)], iri("hum"): [seen(9, 9)]}
+    await tenant.amend([HistoryAdd(ID, added, (iri("Sensor"),), create=True)])
+    found = await evolution(tenant, limit=2)
+    assert found is not None
+    assert (len(found.instances[TEMP]), found.instances[iri("hum")]) == (2, [])
+    assert found.truncated == (hour(0), hour(1))
 
 
 async def test_tenants_keep_their_histories_apart(store: Store) -> None:

@@ -41,6 +41,7 @@ class Limits:
     page: int = _setting(1000, "most entities in one page of an answer")
     read_seconds: float = _setting(30.0, "longest that one read of the store may take, in seconds")
     streams: int = _setting(2000, "most clients that follow changes at `/stream` at a time")
+    temporal_instances: int = _setting(10_000, "most attribute instances in one page of histories")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,6 +297,7 @@ def _check(settings: Settings) -> None:
         ("limits.body_bytes", settings.limits.body_bytes),
         ("limits.page", settings.limits.page),
         ("limits.streams", settings.limits.streams),
+        ("limits.temporal_instances", settings.limits.temporal_instances),
     ):
         if number < 1:
             refuse(key, f"{number} is less than 1")

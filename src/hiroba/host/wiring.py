@@ -62,7 +62,12 @@ class House:
         contexts = Contexts(store, base_url=settings.reached_at, fetch_seconds=settings.context_timeout)
         await contexts.open()
         end.push_async_callback(contexts.close)
-        limits = Limits(body=settings.limits.body_bytes, page=settings.limits.page, streams=settings.limits.streams)
+        limits = Limits(
+            body=settings.limits.body_bytes,
+            page=settings.limits.page,
+            streams=settings.limits.streams,
+            temporal_instances=settings.limits.temporal_instances,
+        )
         broker = Broker(store, contexts, limits)
         if "notify" in settings.roles:
             mqtt_deliverer = MqttDeliverer()

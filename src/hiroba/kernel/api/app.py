@@ -20,6 +20,7 @@ from hiroba.kernel.api import (
     stream,
     subscriptions,
     temporal,
+    temporal_provision,
 )
 from hiroba.kernel.api.http import Receive, Request, Response, Scope, Send, problem
 from hiroba.kernel.api.router import Route, Router
@@ -37,6 +38,7 @@ MODULES: Final = (
     subscriptions,
     registrations,
     temporal,
+    temporal_provision,
     stream,
     identity,
     health,

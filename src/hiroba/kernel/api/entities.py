@@ -211,7 +211,7 @@ async def partial_update_attribute(broker: Broker, request: Request) -> Response
     """Overwrite members of an attribute (6.7.3.1); NGSI-LD Null as its value deletes it."""
     payload, context = await payload_of(broker, request)
     id, name = request.params
-    iri = _attribute(context, name)
+    iri = attribute_of(context, name)
     (patch,) = expand_attribute(payload, context, name_hint=name, partial=True, allow_null=True)
     types = queries.types_of(request.query, context)
     await attributes.partial_update_attribute(broker, request.tenant, id, iri, patch, types=types)
@@ -222,7 +222,7 @@ async def replace_attribute(broker: Broker, request: Request) -> Response:
     """Exchange an attribute (6.7.3.3)."""
     payload, context = await payload_of(broker, request)
     id, name = request.params
-    iri = _attribute(context, name)
+    iri = attribute_of(context, name)
     (instance,) = expand_attribute(payload, context, name_hint=name)
     types = queries.types_of(request.query, context)
     await attributes.replace_attribute(broker, request.tenant, id, iri, instance, types=types)
@@ -236,7 +236,7 @@ async def delete_attribute(broker: Broker, request: Request) -> Response:
     dataset = request.query.get("datasetId")
     if dataset is not None and dataset != "@none":
         check_uri(dataset, "datasetId")
-    iri = name if name == "scope" else _attribute(context, name)
+    iri = attribute_of(context, name)
     await attributes.delete_attribute(
         broker,
         request.tenant,
@@ -249,7 +249,8 @@ async def delete_attribute(broker: Broker, request: Request) -> Response:
     return Response(204)
 
 
-def _attribute(context: Context, name: str) -> str:
+def attribute_of(context: Context, name: str) -> str:
+    """Return the IRI of the attribute that an address names; raises BadRequestData for what can name none."""
     return name if name == "scope" else context.attribute_name(name)
 
 

@@ -24,15 +24,14 @@ from hiroba.kernel.broker.temporal_aggregates import parse_methods
 from hiroba.kernel.broker.temporal_periods import parse_duration
 from hiroba.kernel.broker.temporal_shapes import Shape
 from hiroba.kernel.model.context import Context
-from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, OperationNotSupported
+from hiroba.kernel.model.errors import BadRequestData, InvalidRequest
 from hiroba.kernel.model.instants import format_instant
 from hiroba.kernel.query.temporal import parse_temporal
 from hiroba.kernel.query.tree import TemporalQuery
-from hiroba.kernel.store.port import HistoryQuery
+from hiroba.kernel.store.port import SCOPE, HistoryQuery
 
 PATH: Final = "/ngsi-ld/v1/temporal/entities"
 FORMATS: Final = ("temporalValues", "aggregatedValues")
-MEMBERS: Final = ("id", "type", "scope")
 
 
 async def retrieve_temporal(broker: Broker, request: Request) -> Response:
@@ -84,15 +83,15 @@ async def _answer(
     kind = media_type(request)
     query = request.query
     entity = queries.entity_query(broker, query, context)
-    if entity.order:
-        if any(one.path.attr != "id" for one in entity.order) or not queries.is_local(query):
-            raise BadRequestData("orderBy: histories can only be ordered by id, and only with local=true.")
-        raise OperationNotSupported("orderBy: histories come in the order in which their entities were created.")
+    if any(one.path.attr != "id" or one.origin is not None for one in entity.order):
+        raise BadRequestData("orderBy: histories can only be ordered by id.")
     if body is not None:
         entity = queries.selected(entity, queries.selectors_of(body, context))
     time, last_n = time_of(query), queries.positive(query, "lastN")
     shape = shape_of(request, context, time)
-    wanted = HistoryQuery(entity, time, _wanted(shape), last_n, broker.limits.temporal_instances)
+    wanted = HistoryQuery(
+        entity, time, _wanted(shape), last_n, broker.limits.temporal_instances, datasets=shape.view.datasets
+    )
     page = await temporal.query_temporal(
         broker, request.tenant, wanted, shape=shape, context=context, local=queries.is_local(query)
     )
@@ -138,9 +137,9 @@ def _wanted(shape: Shape) -> tuple[str, ...] | None:
     """Return the attributes that have to be read, None for all."""
     view = shape.view
     if view.attrs is not None:
-        return tuple(iri for iri in view.attrs if view.shows(iri))
+        return (*(iri for iri in view.attrs if view.shows(iri)), *((SCOPE,) if view.shows(SCOPE) else ()))
     if view.pick is not None:
-        return tuple(iri for iri in view.pick if iri not in MEMBERS) or None
+        return tuple(iri for iri in view.pick if iri not in ("id", "type")) or None
     return None
 
 
@@ -156,7 +155,9 @@ def _partial(answer: Response, page: HistoryPage, time: TemporalQuery, last_n: i
         bound = {"before": time.start, "between": time.end}.get(time.timerel or "")
         start, end, size = bound if bound is not None else high, low, str(last_n)
     answer.status = 206
-    answer.headers.append((b"content-range", f"DateTime {format_instant(start)}-{format_instant(end)}/{size}".encode()))
+    answer.headers.append(
+        (b"content-range", f"date-time {format_instant(start)}-{format_instant(end)}/{size}".encode())
+    )
     return answer
 
 

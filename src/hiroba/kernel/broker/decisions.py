@@ -211,6 +211,19 @@ def purge_attributes(id: str, at: str, *, keep: frozenset[str] | None, drop: fro
     return decide
 
 
+def add_types(types: Iterable[str], at: str) -> Decide:
+    """Add types to an entity that is there."""
+
+    def decide(present: Entity | None) -> Verdict:
+        if present is None:
+            return Verdict(write=False)
+        draft = _Draft(present, at)
+        draft.add_types(types)
+        return draft.verdict(None)
+
+    return decide
+
+
 def as_fragment(entity: Entity) -> Fragment:
     """Return an entity's content as a fragment."""
     scope = entity.get("scope")

@@ -16,7 +16,7 @@ from hiroba.kernel.model.errors import BadRequestData, ResourceNotFound, TooMany
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.model.instants import parse_instant
 from hiroba.kernel.query.tree import TemporalQuery
-from hiroba.kernel.store.port import EntityQuery, Evolution, HistoryQuery, TenantStore
+from hiroba.kernel.store.port import SCOPE, EntityQuery, Evolution, HistoryQuery, TenantStore
 
 PART: Final = 50_000
 """Instances of one entity that are aggregated at a time."""
@@ -53,7 +53,7 @@ async def retrieve_temporal(
     """
     check_uri(id, "entity id")
     entity = EntityQuery(ids=(id,), limit=1)
-    query = HistoryQuery(entity, time, attrs, last_n, broker.limits.temporal_instances)
+    query = HistoryQuery(entity, time, attrs, last_n, broker.limits.temporal_instances, datasets=shape.view.datasets)
     store = await broker.store.tenant(tenant)
     page = await _told(store, query, shape, context)
     if not page.documents:
@@ -117,16 +117,15 @@ def _cut(evolutions: list[Evolution], query: HistoryQuery) -> tuple[list[Evoluti
         high = min(end for _, end in spans)
     else:
         low = max(start for start, _ in spans)
+    from_ = low if query.last_n is not None else 0
     kept: list[Evolution] = []
     for one in evolutions:
         instances = {
-            iri: [row for row in rows if low <= parse_instant(time_of(row, name)) <= high]
-            if query.last_n is not None
-            else [row for row in rows if parse_instant(time_of(row, name)) <= high]
+            iri: [row for row in rows if (from_ if iri != SCOPE else 0) <= parse_instant(time_of(row, name)) <= high]
             for iri, rows in one.instances.items()
         }
-        kept.append(Evolution(one.entity, {iri: rows for iri, rows in instances.items() if rows}))
-    return [one for one in kept if one.instances], (low, high)
+        kept.append(Evolution(one.entity, instances))
+    return kept, (low, high)
 
 
 async def _aggregated(store: TenantStore, query: HistoryQuery, shape: Shape, context: Context) -> HistoryPage:

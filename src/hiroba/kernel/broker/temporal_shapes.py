@@ -11,19 +11,10 @@ from hiroba.kernel.model.compact import View, compact_entity, compact_instance
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import VALUE_MEMBERS, Entity, Instance
 from hiroba.kernel.model.languages import in_language
-from hiroba.kernel.store.port import Evolution
+from hiroba.kernel.model.temporal import SERIES
+from hiroba.kernel.store.port import SCOPE, Evolution
 
 NULL: Final = "urn:ngsi-ld:null"
-_SERIES: Final = {
-    "Property": "values",
-    "GeoProperty": "values",
-    "Relationship": "objects",
-    "LanguageProperty": "languageMaps",
-    "VocabProperty": "vocabs",
-    "JsonProperty": "jsons",
-    "ListProperty": "valueLists",
-    "ListRelationship": "objectLists",
-}
 
 
 PLAIN: Final = View()
@@ -48,10 +39,16 @@ def write_evolution(evolution: Evolution, context: Context, shape: Shape) -> dic
     """Return a history as a temporal entity, without @context."""
     document = _head(evolution.entity, context, shape)
     view = replace(shape.view, format="simplified" if shape.simplified else "normalized")
+    _put_scope(document, evolution.instances.get(SCOPE, []), shape)
     for iri, instances in evolution.instances.items():
+        if iri == SCOPE:
+            continue
         shown = _chosen(iri, instances, view)
+        name = context.compact_name(iri)
+        if not instances and view.shows(iri):
+            # what there is of it lies on another page
+            document[name] = _empty(evolution.entity, iri) if shape.simplified else []
         if shown:
-            name = context.compact_name(iri)
             if shape.simplified:
                 document[name] = _series(shown, context, view, shape.timeproperty)
             else:
@@ -63,7 +60,7 @@ def write_aggregates(entity: Entity, aggregates: Aggregates, context: Context, s
     """Return aggregated values as a temporal entity, without @context."""
     document = _head(entity, context, shape)
     for iri, told in aggregates.told(shape.methods).items():
-        if not shape.view.shows(iri):
+        if iri == SCOPE or not shape.view.shows(iri):
             continue
         datasets = shape.view.datasets
         chosen = [one for one in told if datasets is None or one.get("datasetId", "@none") in datasets]
@@ -73,16 +70,40 @@ def write_aggregates(entity: Entity, aggregates: Aggregates, context: Context, s
 
 
 def _head(entity: Entity, context: Context, shape: Shape) -> dict[str, Any]:
-    """Return everything but the attributes; the scope takes the shape of a Property (4.5.6)."""
-    scope = entity.get("scope")
-    head = compact_entity({**entity, "scope": None, "attrs": {}}, context, replace(shape.view, format="normalized"))
-    if scope and shape.view.shows("scope") and not shape.methods:
-        value = scope[0] if len(scope) == 1 else scope
-        if shape.simplified:
-            head["scope"] = {"type": "Property", "values": [[value, entity.get("modifiedAt")]]}
-        else:
-            head["scope"] = [{"type": "Property", "value": value}]
-    return head
+    """Return everything but the attributes and the scope."""
+    return compact_entity({**entity, "scope": None, "attrs": {}}, context, replace(shape.view, format="normalized"))
+
+
+def _put_scope(document: dict[str, Any], instances: list[Instance], shape: Shape) -> None:
+    """Put the scopes into a document in the shape of a Property (4.5.6)."""
+    if not instances or not shape.view.shows("scope"):
+        return
+    if shape.simplified:
+        values = [[_scope(one), time_of(one, shape.timeproperty)] for one in instances]
+        document["scope"] = {"type": "Property", "values": values}
+        return
+    shown = []
+    for one in instances:
+        times: dict[str, Any] = {
+            name: one[name] for name in _SCOPE_TIMES if name in one and (shape.view.sys_attrs or name not in _SYS)
+        }
+        shown.append({"type": "Property", "value": _scope(one)} | times)
+    document["scope"] = shown
+
+
+def _scope(instance: Instance) -> Any:
+    scopes = instance.get("value", NULL)
+    return scopes[0] if type(scopes) is list and len(scopes) == 1 else scopes
+
+
+_SCOPE_TIMES: Final = ("observedAt", "createdAt", "modifiedAt", "deletedAt")
+_SYS: Final = ("createdAt", "modifiedAt")
+
+
+def _empty(entity: Entity, iri: str) -> dict[str, Any]:
+    held = entity["attrs"].get(iri)
+    kind = held[0]["type"] if held else "Property"
+    return {"type": kind, SERIES[kind]: []}
 
 
 def _chosen(iri: str, instances: list[Instance], view: View) -> list[Instance]:
@@ -124,10 +145,10 @@ def _series(instances: list[Instance], context: Context, view: View, timepropert
         kind, dataset = instance["type"], instance.get("datasetId")
         series = found.get((kind, dataset))
         if series is None:
-            series = found[kind, dataset] = {"type": kind, _SERIES[kind]: []}
+            series = found[kind, dataset] = {"type": kind, SERIES[kind]: []}
             if dataset is not None:
                 series["datasetId"] = dataset
         shown = compact_instance(instance, context, view) if not gone else _gone(kind)
-        series[_SERIES[kind]].append([shown, at])
+        series[SERIES[kind]].append([shown, at])
     told = list(found.values())
     return told[0] if len(told) == 1 else told

@@ -115,6 +115,7 @@ class Page:
 class HistoryQuery:
     """Which instances of whose attributes: `attrs` None for all; `last_n` newest per attribute.
 
+    `datasets` are the datasetIds that count, `@none` for instances without one, None for all; scopes have none.
     `limit` bounds the instances of one entity, `most` those of the whole answer (None: as many as come). `after` leaves
     out what counts no later than this instant (µs), to read on where an answer was cut.
     """
@@ -126,6 +127,7 @@ class HistoryQuery:
     limit: int = 1000
     most: int | None = None
     after: int | None = None
+    datasets: frozenset[str] | None = None
 
 
 @dataclass(slots=True)
@@ -134,7 +136,8 @@ class Evolution:
 
     A deletion is an instance with `deletedAt` and no value. The scopes stand under `SCOPE` as instances of a Property
     whose value is the list of them; every write that changes them records one, with `observedAt` the time of the write.
-    `truncated` holds the span (start, end; µs) really covered when `limit` or `most` cut the answer, else None.
+    A query reads besides the one that was in force when its time began. `truncated` holds the span (start, end; µs)
+    really covered when `limit` or `most` cut the answer, else None; an attribute cut altogether has an empty list then.
     """
 
     entity: Entity
@@ -148,7 +151,8 @@ class HistoryAdd:
 
     Answers "updated" for an entity that is there, or was; `types` that it lacks are added to one that is gone. With
     `create` an entity unknown so far begins with these types as one that is gone, and "created" is the answer; without
-    it None is. Several instances may count at the same time: they keep the order in which they were put in.
+    it None is. An instance takes the place of one of its dataset that was put in before with the same `observedAt`;
+    otherwise several may count at the same time, in the order in which they were put in.
     """
 
     id: str
@@ -228,7 +232,11 @@ class TenantStore(Protocol):
         """
 
     async def evolutions(self, query: HistoryQuery) -> tuple[list[Evolution], int | None, bool]:
-        """Return histories of the entities chosen (also deleted ones), the count if asked for, and if more follow."""
+        """Return histories of the entities chosen (also deleted ones), the count if asked for, and if more follow.
+
+        They come in creation order, or in that of their ids when `order` says so, which may say nothing else. A scope
+        query chooses entities that were in the scope at some time, and only their instances of that time (4.18).
+        """
 
     async def amend(self, edits: Sequence[HistoryEdit]) -> list[Any]:
         """Change recorded histories, in order, in one durable transaction; return each edit's answer.

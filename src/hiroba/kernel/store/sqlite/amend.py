@@ -23,6 +23,9 @@ _KEEP: Final = "UPDATE entity SET modified = ?, doc = ? WHERE ref = ?"
 _TYPED: Final = "INSERT OR IGNORE INTO gone_type(type, ref) VALUES(?, ?)"
 _UNTYPED: Final = "DELETE FROM gone_type WHERE type = ? AND ref = ?"
 _LAST: Final = "SELECT max(seq) FROM history WHERE ref = ? AND attr = ? AND at = ? AND seq >= ?"
+_SAME: Final = (
+    "DELETE FROM history WHERE ref = ? AND attr = ? AND at = ? AND seq >= ? AND ds = ? AND observed IS NOT NULL"
+)
 _FIND: Final = "SELECT at, seq, ds, doc FROM history WHERE ref = ? AND attr = ? AND instr(doc, CAST(? AS BLOB)) > 0"
 
 
@@ -100,6 +103,8 @@ class _Amending:
         dataset = instance.get("datasetId")
         ds = 0 if dataset is None else self._shared.names.intern(dataset)
         row = history_row((ref, attr, 0, ds), instance, self._at, orjson.dumps(instance))
+        if row[5] is not None:
+            self._db.execute(_SAME, (ref, attr, row[5], APART, ds))
         last = self._db.execute(_LAST, (ref, attr, row[2], APART)).get
         self._db.execute(PUT_HISTORY, (*row[:3], APART if last is None else last + 1, *row[4:]))
 

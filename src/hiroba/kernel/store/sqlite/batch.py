@@ -89,7 +89,8 @@ def history_row(place: tuple[int, int, int, int], instance: Instance, at: int, d
     ref, attr, seq, ds = place
     value = value_of(instance)
     observed = instant(instance.get("observedAt"))
-    modified = instant(instance.get("modifiedAt")) or at
+    deleted = instant(instance.get("deletedAt"))
+    modified = instant(instance.get("modifiedAt")) or deleted or at
     return (
         ref,
         attr,
@@ -99,7 +100,7 @@ def history_row(place: tuple[int, int, int, int], instance: Instance, at: int, d
         observed,
         instant(instance.get("createdAt")),
         modified,
-        instant(instance.get("deletedAt")),
+        deleted,
         float(value) if type(value) in (float, int) else None,
         doc,
     )

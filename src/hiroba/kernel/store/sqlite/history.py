@@ -22,6 +22,9 @@ from hiroba.kernel.store.sqlite.names import Names
 _COLUMNS: Final = {"observedAt": "at", "createdAt": "created", "modifiedAt": "modified", "deletedAt": "deleted"}
 _NEXT_ATTR: Final = "SELECT min(attr) FROM history WHERE ref = ? AND attr > ?"
 
+_EVER: Final = (-(1 << 62), 1 << 62)
+
+Span = tuple[int, int]
 Row = tuple[int, Instance]
 """When an instance counts (µs), and the instance."""
 
@@ -65,10 +68,10 @@ class _Told:
 
     @property
     def size(self) -> int:
-        return sum(len(rows) for rows in self.windows.values())
+        return sum(len(rows) for iri, rows in self.windows.items() if iri != SCOPE)
 
     def evolution(self) -> Evolution:
-        instances = {iri: [one for _, one in rows] for iri, rows in self.windows.items() if rows}
+        instances = {iri: [one for _, one in rows] for iri, rows in self.windows.items() if rows or self.truncated}
         return Evolution(self.entity, instances, self.truncated)
 
 
@@ -76,27 +79,35 @@ def _cut(page: list[_Told], most: int, *, newest: bool) -> None:
     """Keep the oldest `most` instances of some histories, or the newest ones, and those that count at the same time."""
     if sum(one.size for one in page) <= most:
         return
-    times = sorted(at for one in page for rows in one.windows.values() for at, _ in rows)
+    times = sorted(at for one in page for iri, rows in one.windows.items() if iri != SCOPE for at, _ in rows)
     start, end = (times[-most], times[-1]) if newest else (times[0], times[most - 1])
     for one in page:
         before = one.size
-        one.windows = {iri: [row for row in rows if start <= row[0] <= end] for iri, rows in one.windows.items()}
+        one.windows = {
+            iri: [row for row in rows if (start <= row[0] or iri == SCOPE) and row[0] <= end]
+            for iri, rows in one.windows.items()
+        }
         if one.size < before or one.truncated is not None:
             one.truncated = (start, end)
 
 
 def _candidates(db: apsw.Connection, names: Names, query: EntityQuery) -> Iterator[tuple[int, bytes]]:
     """Return the refs and last states of entities, there or gone, that ids, pattern and types choose."""
+    descending = bool(query.order) and query.order[0].descending
     if query.ids is not None:
-        sql = "SELECT ref, doc FROM entity WHERE id = ?"
+        sql = "SELECT ref, id, doc FROM entity WHERE id = ?"
         known = {row[0]: row for id in query.ids for row in db.execute(sql, (id,))}
         if query.types is not None:
             chosen = _typed(names, query)
             known = {ref: row for ref, row in known.items() if db.execute(f"SELECT ? IN ({chosen})", (ref,)).get}
-        yield from (known[ref] for ref in sorted(known))
+        for ref, _, doc in sorted(known.values(), key=lambda row: row[bool(query.order)], reverse=descending):
+            yield ref, doc
         return
+    order = "ref" if not query.order else "e.id DESC" if descending else "e.id"
     if query.types is None:
-        sql = "SELECT ref, id FROM entity ORDER BY ref"
+        sql = f"SELECT ref, id FROM entity e ORDER BY {order}"
+    elif query.order:
+        sql = f"SELECT ref, id FROM entity e WHERE ref IN ({_typed(names, query)}) ORDER BY {order}"
     else:
         sql = f"SELECT e.ref, e.id FROM ({_typed(names, query)} ORDER BY ref) t CROSS JOIN entity e ON e.ref = t.ref"
     occurs = id_matcher(query.id_pattern) if query.id_pattern is not None else None
@@ -123,10 +134,18 @@ class _Reader:
         """Return the instances per attribute, oldest first; None when the entity is not chosen."""
         query = self.query
         wanted = query.entity
-        if wanted.scope is not None and not self._in_scope(ref, entity, wanted.scope):
+        spans = None if wanted.scope is None else self._spans(ref, entity, wanted.scope)
+        if spans == []:
             return None
         conditions = wanted.q is not None or wanted.geo is not None or wanted.attrs is not None
         found = self._all(ref, None if conditions else query.attrs)
+        if spans is not None:
+            found = {
+                iri: [row for row in rows if iri == SCOPE or _within(row[0], spans)] for iri, rows in found.items()
+            }
+            found = {iri: rows for iri, rows in found.items() if rows}
+            if not any(iri != SCOPE for iri in found):
+                return None
         if conditions:
             # conditions hold for the instances of that time, not for the present ones (5.7.4.4)
             then = {**entity, "attrs": {iri: [one for _, one in rows] for iri, rows in found.items()}}
@@ -140,12 +159,25 @@ class _Reader:
                 found = {iri: rows for iri, rows in found.items() if iri in query.attrs}
         return found or None
 
-    def _in_scope(self, ref: int, entity: Entity, scope: ScopeQuery) -> bool:
-        """Tell whether an entity was in a scope within the time; one whose scopes were not recorded, whether it is."""
-        attr, matches = self.names.ids.get(SCOPE), scope_matcher(scope)
-        if attr is None or not self.db.execute("SELECT 1 FROM history WHERE ref = ? AND attr = ?", (ref, attr)).get:
-            return matches(entity)
-        return any(matches({"scope": one.get("value")}) for _, one in self._instances(ref, attr))
+    def _spans(self, ref: int, entity: Entity, scope: ScopeQuery) -> list[Span]:
+        """Return when an entity was in a scope: a scope holds until the next one, or until it is taken away (4.18).
+
+        One given without a time, or never recorded, holds from the beginning.
+        """
+        matches, attr = scope_matcher(scope), self.names.ids.get(SCOPE, 0)
+        sql = "SELECT at, observed, deleted, doc FROM history WHERE ref = ? AND attr = ? ORDER BY at, seq"
+        rows: list[Any] = self.db.execute(sql, (ref, attr)).fetchall()
+        if not rows:
+            return [(_EVER[0], _EVER[1])] if matches(entity) else []
+        spans: list[Span] = []
+        begun: int | None = None
+        for number, (at, observed, deleted, doc) in enumerate(rows):
+            if begun is not None:
+                spans.append((begun, at))
+            begun = None
+            if deleted is None and matches({"scope": orjson.loads(doc).get("value")}):
+                begun = _EVER[0] if observed is None and number == 0 else at
+        return spans if begun is None else [*spans, (begun, _EVER[1])]
 
     def _all(self, ref: int, attrs: Sequence[str] | None) -> dict[str, list[Row]]:
         found: dict[str, list[Row]] = {}
@@ -173,12 +205,40 @@ class _Reader:
             column, condition, bounds = _bounds(time)
         if self.query.after is not None:
             condition, bounds = f"{condition} AND {column} > ?", (*bounds, self.query.after)
+        if attr == self.names.ids.get(SCOPE):
+            return self._scopes(ref, attr, (column, condition, bounds), last)
+        if self.query.datasets is not None:
+            condition = f"{condition} AND ds IN ({', '.join(self._datasets(self.query.datasets))})"
         where = f"ref = ? AND attr = ? AND {condition}"
         sql = f"SELECT {column}, doc FROM history WHERE {where} ORDER BY {column}{direction} LIMIT ?"
         rows: list[Any] = self.db.execute(sql, (ref, attr, *bounds, limit)).fetchall()
         if last is not None:
             rows.reverse()
         return [(at, orjson.loads(doc)) for at, doc in rows]
+
+    def _datasets(self, datasets: frozenset[str]) -> list[str]:
+        return [str(0 if one == "@none" else self.names.ids.get(one, -1)) for one in sorted(datasets)]
+
+    def _scopes(self, ref: int, attr: int, bounds: tuple[str, str, tuple[int, ...]], last: int | None) -> list[Row]:
+        """Return the scopes of the time, and the one that was in force when it began."""
+        column, condition, values = bounds
+        sql = f"SELECT {column}, doc FROM history WHERE ref = ? AND attr = ? AND {condition} ORDER BY at, seq"
+        rows: list[Any] = self.db.execute(sql, (ref, attr, *values)).fetchall()
+        time = self.query.time
+        if time.timerel in ("after", "between") and column != "deleted" and self.query.after is None:
+            sql = (
+                f"SELECT {column}, deleted, doc FROM history WHERE ref = ? AND attr = ? AND {column} < ? "
+                "ORDER BY at DESC, seq DESC LIMIT 1"
+            )
+            before = self.db.execute(sql, (ref, attr, time.start)).fetchone()
+            if before is not None and before[1] is None:
+                rows.insert(0, (before[0], before[2]))
+        found = [(at, orjson.loads(doc)) for at, doc in rows]
+        return found if last is None else found[-last:]
+
+
+def _within(at: int, spans: list[Span]) -> bool:
+    return any(start <= at < end for start, end in spans)
 
 
 def _bounds(time: TemporalQuery) -> tuple[str, str, tuple[int, ...]]:
