@@ -22,6 +22,7 @@ from hiroba.host.settings import load_settings, reference
 from hiroba.host.wiring import House
 from hiroba.kernel.api import app
 from hiroba.kernel.api.app import MODULES
+from hiroba.kernel.api.ngsi_v2.app import MODULES as NGSI_V2_MODULES
 from hiroba.kernel.model import errors
 
 ROOT = Path(__file__).parents[1]
@@ -85,6 +86,11 @@ async def routes() -> str:
         for module in (*MODULES, app)
         for method, path, handler, *_ in module.ROUTES
     ]
+    orion = [
+        (f"`{method}`", f"`{path}`", first_line(handler))
+        for module in NGSI_V2_MODULES
+        for method, path, handler, *_ in module.ROUTES
+    ]
     house = House(load_settings(environment={}, flags={"store": ":memory:", "port": 0}))
     await house.start()
     try:
@@ -96,7 +102,9 @@ async def routes() -> str:
     head = ("method", "path", "what it does")
     return (
         "# Routes\n\nEvery error is a problem document (type, title, status, detail); see [errors](errors.md).\n"
-        f"\n## The broker\n\n{table(head, rows)}\n## The host, its apps and agents\n\n{table(head, others)}"
+        "Those of NGSIv2 have `error` and `description`, as its clients expect.\n"
+        f"\n## The broker\n\n{table(head, rows)}"
+        f"\n## The broker in NGSIv2\n\n{table(head, orion)}\n## The host, its apps and agents\n\n{table(head, others)}"
     )
 
 

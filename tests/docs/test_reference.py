@@ -12,6 +12,7 @@ import pytest
 from hiroba.cli.parser import build_parser
 from hiroba.host.settings import reference
 from hiroba.kernel.api.app import MODULES
+from hiroba.kernel.api.ngsi_v2.app import MODULES as NGSI_V2_MODULES
 from hiroba.kernel.model import errors
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,12 @@ def test_the_reference_is_fresh() -> None:
 
 def test_every_setting_command_route_and_error_is_documented() -> None:
     assert not [one.key for one in reference() if f"`{one.key}`" not in page("settings.md")]
-    assert not [path for module in MODULES for _, path, *_ in module.ROUTES if f"`{path}`" not in page("routes.md")]
+    assert not [
+        path
+        for module in (*MODULES, *NGSI_V2_MODULES)
+        for _, path, *_ in module.ROUTES
+        if f"`{path}`" not in page("routes.md")
+    ]
     kinds = errors.HirobaError.__subclasses__()
     assert not [one.slug for one in kinds if f"`{one.slug}`" not in page("errors.md")]
     usage = build_parser().format_help()

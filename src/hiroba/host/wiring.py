@@ -22,6 +22,7 @@ from hiroba.host.housekeeping import keep_house, keep_sweeping
 from hiroba.host.settings import Settings
 from hiroba.identity.gate import Gate
 from hiroba.kernel.api.app import BrokerApp
+from hiroba.kernel.api.ngsi_v2.app import NgsiV2App
 from hiroba.kernel.api.stream import STREAMS
 from hiroba.kernel.broker.broker import Broker, Limits
 from hiroba.kernel.broker.contexts import Contexts
@@ -34,6 +35,7 @@ LOG = logging.getLogger(__name__)
 Message = MutableMapping[str, Any]
 
 BROKER_PATHS = ("ngsi-ld", "stream", "openapi.json", "health", "ready", "metrics")
+ORION_PATHS = ("v2", "version")
 GUEST_PATHS = ("apps", "agents")
 HOST_PATHS = ("api",)
 
@@ -49,7 +51,7 @@ class House:
         """The routes of the host and its guests, once it has started."""
         self._by_segment: dict[str, ASGIApp] = {}
         self._console: ASGIApp = console_files(tile_origins=())
-        guarded = [f"/{segment}" for segment in (*BROKER_PATHS, *GUEST_PATHS, *HOST_PATHS)]
+        guarded = [f"/{segment}" for segment in (*BROKER_PATHS, *ORION_PATHS, *GUEST_PATHS, *HOST_PATHS)]
         self._gate = Gate(self._dispatch, settings.token, guarded=guarded)
         self.asgi: ASGIApp = self._gate
 
@@ -124,6 +126,7 @@ class House:
         paths = BROKER_PATHS if "api" in self.settings.roles else ("health", "ready", "metrics")
         self._by_segment = {
             **dict.fromkeys(paths, served),
+            **dict.fromkeys(ORION_PATHS if "api" in self.settings.roles else (), NgsiV2App(broker)),
             **dict.fromkeys(GUEST_PATHS, guests),
             **dict.fromkeys(HOST_PATHS, host),
         }

@@ -98,7 +98,7 @@ def merge(id: str, fragment: Fragment, at: str, *, observed_at: str | None = Non
     def decide(present: Entity | None) -> Verdict:
         if present is None:
             raise unknown(id)
-        draft = _Draft(present, at)
+        draft = Draft(present, at)
         draft.add_types(fragment.types)
         if fragment.scope is not None:
             draft.set_scope(fragment.scope)
@@ -125,7 +125,7 @@ def partial_update(id: str, iri: str, patch: Instance, at: str) -> Decide:
     """Overwrite the given members of one attribute instance, keeping its type (5.6.4)."""
 
     def decide(present: Entity | None) -> Verdict:
-        draft = _Draft(_known(present, id), at)
+        draft = Draft(_known(present, id), at)
         before = draft.existing(iri, patch.get("datasetId"))
         if is_null(patch):
             draft.remove(iri, patch.get("datasetId"))
@@ -148,7 +148,7 @@ def replace_attribute(id: str, iri: str, instance: Instance, at: str) -> Decide:
     """Exchange one attribute instance, keeping its createdAt (5.6.19)."""
 
     def decide(present: Entity | None) -> Verdict:
-        draft = _Draft(_known(present, id), at)
+        draft = Draft(_known(present, id), at)
         draft.existing(iri, instance.get("datasetId"))
         draft.put(iri, instance)
         return draft.verdict(None)
@@ -160,7 +160,7 @@ def delete_attribute(id: str, iri: str, at: str, *, dataset: str | None = None, 
     """Remove one instance of an attribute, or all of them (5.6.5)."""
 
     def decide(present: Entity | None) -> Verdict:
-        draft = _Draft(_known(present, id), at)
+        draft = Draft(_known(present, id), at)
         if iri == "scope":
             if "scope" not in draft.entity:
                 raise ResourceNotFound(f"The entity {id!r} has no scope.")
@@ -201,7 +201,7 @@ def purge_attributes(id: str, at: str, *, keep: frozenset[str] | None, drop: fro
     def decide(present: Entity | None) -> Verdict:
         if present is None:
             return Verdict(write=False)
-        draft = _Draft(present, at)
+        draft = Draft(present, at)
         for iri, instances in present["attrs"].items():
             if (drop is not None and iri in drop) or (keep is not None and iri not in keep):
                 for instance in instances:
@@ -265,7 +265,7 @@ def same(before: Instance, after: Instance) -> bool:
     return {k: v for k, v in before.items() if k not in STAMPS} == {k: v for k, v in after.items() if k not in STAMPS}
 
 
-class _Draft:
+class Draft:
     """An entity being rewritten: a shallow copy, with a list of what changed."""
 
     __slots__ = ("at", "changes", "entity", "plain")
@@ -363,7 +363,7 @@ def _created(entity: Entity, at: str) -> Verdict:
 
 
 def _replaced(present: Entity, entity: Entity, at: str) -> Verdict:
-    draft = _Draft(present, at)
+    draft = Draft(present, at)
     given = {(iri, one.get("datasetId")) for iri, ones in entity["attrs"].items() for one in ones}
     for iri, instances in present["attrs"].items():
         for instance in instances:
@@ -378,7 +378,7 @@ def _replaced(present: Entity, entity: Entity, at: str) -> Verdict:
 
 
 def _appended(present: Entity, fragment: Fragment, at: str, *, overwrite: bool) -> Verdict:
-    draft = _Draft(present, at)
+    draft = Draft(present, at)
     outcome = Outcome()
     draft.add_types(fragment.types)
     if fragment.scope is not None:

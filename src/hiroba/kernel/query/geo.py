@@ -7,7 +7,7 @@ ellipsoid.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -15,13 +15,13 @@ import orjson
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from hiroba.kernel.model.entity import Entity
+from hiroba.kernel.model.entity import Entity, Instance
 from hiroba.kernel.model.errors import BadRequestData, TooComplexQuery
 from hiroba.kernel.model.geometry import check_geometry
 from hiroba.kernel.query.boxes import geo_boxes
 from hiroba.kernel.query.distance import metres_between, point_distance, points_within
 from hiroba.kernel.query.reference import reference_shape
-from hiroba.kernel.query.tree import GeoQuery
+from hiroba.kernel.query.tree import ANYWHERE, GeoQuery
 
 GEORELS: Final = ("near", "within", "contains", "overlaps", "intersects", "equals", "disjoint")
 MAX_BYTES: Final = 1 << 20
@@ -139,7 +139,18 @@ def geo_matcher(query: GeoQuery) -> Callable[[Entity], bool]:
                 return True
         return False
 
-    return matches
+    def matches_anywhere(entity: Entity) -> bool:
+        return any(one(instance.get("value")) for instance in _places_of(entity))
+
+    return matches_anywhere if name == ANYWHERE else matches
+
+
+def _places_of(entity: Entity) -> Iterator[Instance]:
+    """Yield all instances of all GeoProperties of an entity."""
+    for instances in entity.get("attrs", {}).values():
+        for instance in instances:
+            if instance["type"] == "GeoProperty":
+                yield instance
 
 
 def distance_from(query: GeoQuery) -> Callable[[Entity], float | None]:
@@ -161,7 +172,8 @@ def distance_from(query: GeoQuery) -> Callable[[Entity], float | None]:
         return metres_between(reference, shape) if shape is not None else None
 
     def closest(entity: Entity) -> float | None:
-        found = [metres(instance.get("value")) for instance in entity.get("attrs", {}).get(name, ())]
+        instances = _places_of(entity) if name == ANYWHERE else entity.get("attrs", {}).get(name, ())
+        found = [metres(instance.get("value")) for instance in instances]
         return min((one for one in found if one is not None), default=None)
 
     return closest
@@ -190,7 +202,7 @@ def _point_relation(query: GeoQuery) -> Callable[[float, float], bool] | None:
     match query.georel:
         case "within":
             return lambda x, y: bool(shapely.contains_xy(shape, x, y))
-        case "intersects":
+        case "intersects" | "coveredBy":
             return lambda x, y: bool(shapely.intersects_xy(shape, x, y))
         case "disjoint":
             return lambda x, y: not shapely.intersects_xy(shape, x, y)
@@ -215,6 +227,7 @@ def _relation(query: GeoQuery) -> _Relation:
     # the prepared geometry comes first, hence the converse relation
     predicate: Any = {
         "within": shapely.contains,
+        "coveredBy": shapely.covers,
         "contains": shapely.within,
         "overlaps": shapely.overlaps,
         "intersects": shapely.intersects,

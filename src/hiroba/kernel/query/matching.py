@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from hiroba.kernel.model.entity import Entity
+from hiroba.kernel.model.ngsi_v2.names import shown_id
 from hiroba.kernel.query.moments import read_moment
 from hiroba.kernel.query.paths import Found, Kind, path_reader, plain
 from hiroba.kernel.query.patterns import compile_pattern
-from hiroba.kernel.query.tree import And, Compare, Exists, Or, Query, Range
+from hiroba.kernel.query.selection import scope_matcher
+from hiroba.kernel.query.tree import And, Beyond, Compare, Exists, Or, Query, Range
 
 Matcher = Callable[[Entity], bool]
 _Test = Callable[[Found], bool]
@@ -38,6 +40,23 @@ def matcher(query: Query) -> Matcher:
             return lambda entity: bool(read(entity))
         case Compare():
             return _comparison(query)
+        case Beyond():
+            return _beyond(query)
+
+
+def _beyond(query: Beyond) -> Matcher:
+    value = query.value
+    if query.ask == "scope" and value is not None and not isinstance(value, str):
+        return scope_matcher(value)
+    if query.ask == "id" and isinstance(value, str):
+        occurs = compile_pattern(value)
+        return lambda entity: occurs(shown_id(entity["id"]))
+    read = path_reader(query.path)
+    if query.ask == "null":
+        return lambda entity: any(found.value is None for found in read(entity))
+    if query.ask == "valued":
+        return lambda entity: any(found.value is not None for found in read(entity))
+    return lambda entity: not read(entity)
 
 
 def _all(parts: tuple[Matcher, ...]) -> Matcher:

@@ -11,6 +11,7 @@ from hiroba.kernel.query.tree import (
     ENTITY_MEMBERS,
     INSTANCE_MEMBERS,
     And,
+    Beyond,
     Compare,
     Exists,
     Or,
@@ -24,7 +25,10 @@ _DIGITS: Final = re.compile(r"[0-9-]+")
 
 
 def render_q(query: Query, compact: Callable[[str], str] = str) -> str:
-    """Return the text of a tree, names shortened by `compact` and escaped with `%XX` where they must be."""
+    """Return the text of a tree, names shortened by `compact` and escaped with `%XX` where they must be.
+
+    Raises ValueError for a tree with a condition that NGSI-LD cannot say.
+    """
     return _render(query, compact, inside=None)
 
 
@@ -37,6 +41,8 @@ def _render(query: Query, compact: Callable[[str], str], *, inside: type[And] | 
             return f"({text})" if inside is And else text
         case Exists(path):
             return render_path(path, compact)
+        case Beyond(ask, path):
+            raise ValueError(f"q has no words for what is asked of {render_path(path, compact)}: {ask}")
         case Compare(path, op, values, instant):
             return render_path(path, compact) + op + ",".join(_value(value, instant=instant) for value in values)
 

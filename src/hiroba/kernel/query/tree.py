@@ -91,7 +91,20 @@ class Or:
     parts: tuple[Query, ...]
 
 
-Query: TypeAlias = Exists | Compare | And | Or
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Ask what `q` of NGSI-LD has no words for and no index answers.
+
+    `ask` is `missing` (the path leads nowhere), `null` or `valued` (it leads to null, to anything else), `id` (the id
+    as NGSIv2 shows it has the pattern `value` in it) or `scope` (the scope query `value` holds).
+    """
+
+    ask: str
+    path: Path
+    value: str | ScopeQuery | None = None
+
+
+Query: TypeAlias = Exists | Compare | And | Or | Beyond
 
 
 def attributes_of(query: Query) -> frozenset[str]:
@@ -99,7 +112,7 @@ def attributes_of(query: Query) -> frozenset[str]:
     match query:
         case And(parts) | Or(parts):
             return frozenset().union(*map(attributes_of, parts))
-        case Exists(path) | Compare(path):
+        case Exists(path) | Compare(path) | Beyond(_, path):
             return frozenset() if path.attr in ENTITY_MEMBERS else frozenset({path.attr})
 
 
@@ -152,12 +165,17 @@ class ScopeOr:
 ScopeQuery: TypeAlias = ScopeIs | ScopeAnd | ScopeOr
 
 
+ANYWHERE: Final = "*"
+"""The name that stands for every GeoProperty of an entity."""
+
+
 @dataclass(frozen=True, slots=True)
 class GeoQuery:
     """Relate a GeoProperty of an entity to a reference geometry (GS CIM 009, 4.10).
 
-    `georel` is one of `near within contains overlaps intersects equals disjoint`; distances are metres and
-    belong to `near`. `geometry` is a GeoJSON type name, `coordinates` its nested tuples (lon, lat).
+    `georel` is one of `near within contains overlaps intersects equals disjoint`, or NGSIv2's `coveredBy`, which is
+    `within` with the border; distances are metres and belong to `near`. `geometry` is a GeoJSON type name,
+    `coordinates` its nested tuples (lon, lat). `geoproperty` may be `ANYWHERE`: whichever the entity has.
     """
 
     georel: str

@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from hiroba.kernel.model.entity import Entity, Instance
 from hiroba.kernel.query.boxes import Box, geo_boxes
-from hiroba.kernel.query.tree import ENTITY_MEMBERS, And, Compare, GeoQuery, Query, Range
+from hiroba.kernel.query.tree import ANYWHERE, ENTITY_MEMBERS, And, Compare, GeoQuery, Query, Range
 from hiroba.kernel.subscriptions.entry import Condition
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ def _term_gate(term: Compare) -> Gate | None:
 
 def _place(query: GeoQuery | None) -> Place | None:
     boxes = geo_boxes(query) if query is not None else None
-    if query is None or boxes is None or not any(_cells(box) for box in boxes):
+    if query is None or query.geoproperty == ANYWHERE or boxes is None or not any(_cells(box) for box in boxes):
         return None
     return Place(query.geoproperty, boxes)
 

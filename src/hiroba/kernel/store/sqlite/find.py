@@ -15,7 +15,7 @@ from hiroba.kernel.model.errors import BadRequestData, TooManyResults
 from hiroba.kernel.query.geo import geo_matcher
 from hiroba.kernel.query.matching import matcher
 from hiroba.kernel.query.order import sort_key
-from hiroba.kernel.query.patterns import compile_pattern
+from hiroba.kernel.query.patterns import LAST_CHARACTER, compile_pattern, literal_beginning
 from hiroba.kernel.query.selection import scope_matcher, types_matcher
 from hiroba.kernel.query.tree import GeoQuery, Query, ScopeQuery, TypeIs, TypeQuery
 from hiroba.kernel.store.port import EntityQuery, Page, Stored
@@ -37,6 +37,7 @@ _FIRST: Final = itemgetter(0)
 
 _LIVE = "SELECT ref FROM entity WHERE deleted IS NULL"
 _BY_ID = "SELECT id, ref, version, doc FROM entity WHERE id = ? AND deleted IS NULL"
+_BY_BEGINNING = "SELECT ref, id FROM entity WHERE id >= ? AND id < ? AND deleted IS NULL"
 _BY_REF = "SELECT id, ref, version, doc FROM entity WHERE ref = ? AND deleted IS NULL"
 
 
@@ -269,6 +270,11 @@ class Finder:
     def _named(self, pattern: str) -> Iterator[Stored]:
         """Go through the ids, decoding only the entities whose ids match."""
         occurs = id_matcher(pattern)
+        beginning = literal_beginning(pattern)
+        if beginning:
+            found = self.db.execute(_BY_BEGINNING, (beginning, beginning + LAST_CHARACTER))
+            yield from self._at_refs(sorted(ref for ref, id in found if occurs(id)))
+            return
         if self.query.types is not None:
             refs = plan.types_sql(self.query.types, self.shared.names)
             sql = f"SELECT e.ref, e.id FROM ({refs} ORDER BY ref) t CROSS JOIN entity e ON e.ref = t.ref"

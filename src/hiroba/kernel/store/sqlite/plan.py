@@ -14,8 +14,10 @@ from hiroba.kernel.query.boxes import geo_boxes
 from hiroba.kernel.query.moments import read_moment
 from hiroba.kernel.query.paths import plain
 from hiroba.kernel.query.tree import (
+    ANYWHERE,
     ENTITY_MEMBERS,
     And,
+    Beyond,
     Compare,
     Exists,
     GeoQuery,
@@ -62,6 +64,7 @@ Source: TypeAlias = Leaf | Both | Either
 NOTHING: Final = Leaf(())
 _ANY = "SELECT ref FROM attr_value WHERE attr = ?"
 _TEXT = f"{_ANY} AND v >= '' AND v < x''"
+_IN_BOX = f"SELECT id / {rows.SLOTS} AS ref FROM geo WHERE x1 >= ? AND x0 <= ? AND y1 >= ? AND y0 <= ?"
 _EMPTY_TEXT, _FIRST_BLOB = "", b""
 _SHARP_NUMBERS: Final = 1 << 53
 _FIRST: Final = itemgetter(0)
@@ -139,7 +142,7 @@ def is_exact(query: Query) -> bool:
         case Compare(path, "==", values, False):
             ends = [end for one in values for end in ((one.low, one.high) if isinstance(one, Range) else (one,))]
             return _top(path) and all(_sharp(end) for end in ends)
-        case Compare():
+        case Compare() | Beyond():
             return False
 
 
@@ -169,6 +172,8 @@ def q_source(query: Query, names: Names) -> Source | None:
             return _exists(path, names)
         case Compare():
             return _compare(query, names)
+        case Beyond():
+            return None
 
 
 def attrs_source(attrs: Iterable[str], names: Names) -> Source:
@@ -272,6 +277,8 @@ def scope_source(query: ScopeQuery) -> Source | None:
 def geo_source(query: GeoQuery, names: Names) -> Source | None:
     """Return where the entities whose geometry may stand in the relation are, None when everywhere."""
     boxes = geo_boxes(query)
+    if query.geoproperty == ANYWHERE:
+        return None if boxes is None else Leaf(tuple((_IN_BOX, (w, e, s, n)) for w, s, e, n in boxes))
     if boxes is None:
         return _exists(Path(query.geoproperty), names)
     attr = names.ids.get(query.geoproperty)
@@ -279,10 +286,7 @@ def geo_source(query: GeoQuery, names: Names) -> Source | None:
         return NOTHING
     # what is kept beside a box costs a look-up of its own; slot 0 tells the default location without it
     first = f"id % {rows.SLOTS} = 0 OR" if query.geoproperty == LOCATION else f"id % {rows.SLOTS} <> 0 AND"
-    sql = (
-        f"SELECT id / {rows.SLOTS} AS ref FROM geo WHERE x1 >= ? AND x0 <= ? AND y1 >= ? AND y0 <= ? "
-        f"AND ({first} (attr = ? OR attr IS NULL))"
-    )
+    sql = f"{_IN_BOX} AND ({first} (attr = ? OR attr IS NULL))"
     return Leaf(tuple((sql, (w, e, s, n, attr)) for w, s, e, n in boxes))
 
 

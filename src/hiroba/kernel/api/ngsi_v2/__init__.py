@@ -1,0 +1,1 @@
+"""NGSIv2 over HTTP, as FIWARE Orion serves it."""

@@ -1,0 +1,1 @@
+"""The operations of NGSIv2, on the entities that NGSI-LD works on."""
