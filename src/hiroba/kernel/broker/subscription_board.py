@@ -11,6 +11,8 @@ from hiroba.kernel.model.instants import format_instant
 
 SUBSCRIPTIONS: Final = "subscription"
 TALLIES: Final = "subscriptionTally"
+ORION_SUBSCRIPTIONS: Final = "subscriptionNgsiV2"
+"""The kind of record that holds subscriptions made through NGSIv2; their ids are no URIs."""
 Listener = Callable[[str, str, dict[str, Any] | None], None]
 
 
@@ -18,7 +20,8 @@ Listener = Callable[[str, str, dict[str, Any] | None], None]
 class Tally:
     """How one subscription's notifications went; instants in µs.
 
-    `pending` are ids held back by throttling, `resume` the seq after which some are still to be sent.
+    `pending` are ids held back by throttling, `resume` the seq after which some are still to be sent. `streak` counts
+    the failures since the last success, `reason` tells of the last of them, `code` is what the last success answered.
     """
 
     sent: int = 0
@@ -29,6 +32,9 @@ class Tally:
     ok: bool | None = None
     pending: dict[str, None] = field(default_factory=dict)
     resume: int | None = None
+    streak: int = 0
+    reason: str | None = None
+    code: int | None = None
 
     def members(self) -> dict[str, Any]:
         """Return the output-only members of `notification` (5.2.14.2); none before the first attempt."""
@@ -57,6 +63,9 @@ class Tally:
             "ok": self.ok,
             "pending": list(self.pending),
             "resume": self.resume,
+            "streak": self.streak,
+            "reason": self.reason,
+            "code": self.code,
         }
 
     @classmethod
@@ -71,6 +80,9 @@ class Tally:
             record["ok"],
             dict.fromkeys(record["pending"]),
             record["resume"],
+            record.get("streak", 0),
+            record.get("reason"),
+            record.get("code"),
         )
 
 

@@ -44,8 +44,8 @@ class DeliveryFailed(Exception):
 class Deliverer(Protocol):
     """Carries notifications to the endpoints of some URI schemes."""
 
-    async def deliver(self, notification: Notification, *, timeout: float) -> None:
-        """Return when the receiver has taken it; raises DeliveryFailed, within the timeout."""
+    async def deliver(self, notification: Notification, *, timeout: float) -> int | None:
+        """Return when the receiver has taken it, with its status if it has one; raises DeliveryFailed in time."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -57,7 +57,7 @@ class HttpDeliverer:
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
 
-    async def deliver(self, notification: Notification, *, timeout: float) -> None:
+    async def deliver(self, notification: Notification, *, timeout: float) -> int | None:
         """Post a notification; raises DeliveryFailed."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -81,6 +81,7 @@ class HttpDeliverer:
             raise DeliveryFailed(str(error) or type(error).__name__) from error
         if not 200 <= status < 300:
             raise DeliveryFailed(f"answered {status}", final=300 <= status < 500 and status not in _AGAIN)
+        return status
 
     async def close(self) -> None:
         """Close the client session."""

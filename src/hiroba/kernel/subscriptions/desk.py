@@ -9,7 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from hiroba.kernel.broker.subscription_board import SUBSCRIPTIONS, TALLIES, SubscriptionBoard, Tally
+from hiroba.kernel.broker.subscription_board import (
+    ORION_SUBSCRIPTIONS,
+    SUBSCRIPTIONS,
+    TALLIES,
+    SubscriptionBoard,
+    Tally,
+)
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.errors import HirobaError, StoreUnavailable
@@ -19,6 +25,7 @@ from hiroba.kernel.subscriptions.delivery import Deliverer, DeliverySettings
 from hiroba.kernel.subscriptions.entry import SECOND, Entry, Record, compile_entry
 from hiroba.kernel.subscriptions.feed import ChangeFeed
 from hiroba.kernel.subscriptions.index import SubscriptionIndex, match
+from hiroba.kernel.subscriptions.ngsi_v2.entry import ORION, compile_orion
 from hiroba.kernel.subscriptions.outbox import Means, Outbox
 
 LOG = logging.getLogger(__name__)
@@ -48,7 +55,7 @@ class Desk:
         self._store = store
         self._board = board
         self._settings = settings
-        self._means = Means(settings, context, deliverer, slots, self._present, self._more)
+        self._means = Means(settings, context, deliverer, slots, self._present, self._more, self._retire)
         self._index = SubscriptionIndex()
         self._outboxes: dict[str, Outbox] = {}
         self._kept: dict[str, dict[str, object]] = {}
@@ -61,7 +68,7 @@ class Desk:
     async def start(self) -> None:
         """Read the subscriptions and begin to follow the change log."""
         self._position = self._kept_position = await self._store.cursor(CURSOR)
-        records = await self._store.records(SUBSCRIPTIONS)
+        records = [*await self._store.records(SUBSCRIPTIONS), *await self._store.records(ORION_SUBSCRIPTIONS)]
         # nobody was waiting for what lies before
         needed = min([record["since"] for _, record in records], default=await self._store.last_seq())
         self._position = max(self._position, needed)
@@ -121,10 +128,21 @@ class Desk:
 
     def _compiled(self, record: Record) -> Entry | None:
         try:
-            return compile_entry(self._store.name, record)
+            compiling = compile_orion if record.get("api") == ORION else compile_entry
+            return compiling(self._store.name, record)
         except (HirobaError, KeyError, ValueError):
             LOG.exception("the subscription %s cannot be understood and is left out", record["body"].get("id"))
             return None
+
+    async def _retire(self, entry: Entry) -> None:
+        """Make a subscription of NGSIv2 inactive that has done what it was for, or fails for good."""
+        async with self._board.writing:
+            record = await self._store.record(ORION_SUBSCRIPTIONS, entry.id)
+            if record is None or record["body"]["status"] == "inactive":
+                return
+            record = {**record, "body": {**record["body"], "status": "inactive"}}
+            await self._store.keep_record(ORION_SUBSCRIPTIONS, entry.id, record)
+            self._board.tell(self._store.name, entry.id, record)
 
     async def _follow(self) -> None:
         async with ChangeFeed(self._store, self._position) as feed:

@@ -10,13 +10,14 @@ from hiroba.kernel.broker.subscription_form import geo_query
 from hiroba.kernel.model.compact import View
 from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.instants import parse_instant
+from hiroba.kernel.model.ngsi_v2.rendering import Shape
 from hiroba.kernel.query.geo import geo_matcher
 from hiroba.kernel.query.matching import matcher
 from hiroba.kernel.query.patterns import compile_pattern
 from hiroba.kernel.query.q import parse_q
 from hiroba.kernel.query.selection import parse_scope, parse_types, scope_matcher, types_matcher
 from hiroba.kernel.query.tree import GeoQuery, Query, ScopeQuery, TypeIs, TypeOr, TypeQuery
-from hiroba.kernel.store.port import EntityQuery
+from hiroba.kernel.store.port import Change, EntityQuery
 
 Test = Callable[[Entity], bool]
 Record = dict[str, Any]
@@ -99,6 +100,21 @@ class Condition:
 
 
 @dataclass(slots=True, frozen=True, eq=False)
+class Orion:
+    """What a subscription made through NGSIv2 has of its own.
+
+    `fires` tells whether a change is one to be told of. `notification` is that part of its document, with `shape` made
+    of it. It ends with its first notification when it is for `once`, or after more failures in a row than `most_fails`.
+    """
+
+    fires: Callable[[Change], bool]
+    notification: dict[str, Any]
+    shape: Shape
+    once: bool
+    most_fails: int | None
+
+
+@dataclass(slots=True, frozen=True, eq=False)
 class Entry:
     """A subscription ready to be matched and delivered; periods and instants in µs."""
 
@@ -121,6 +137,7 @@ class Entry:
     show_changes: bool
     context: str
     endpoint: Endpoint
+    orion: Orion | None = None
 
     def alive(self, moment: int) -> bool:
         """Tell whether the subscription is active at an instant."""

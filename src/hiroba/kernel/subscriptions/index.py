@@ -162,6 +162,8 @@ def attributes_touched(change: Change) -> set[str]:
 
 def triggers(entry: Entry, change: Change) -> bool:
     """Tell whether what happened is what a subscription watches (notificationTrigger, watchedAttributes)."""
+    if entry.orion is not None:
+        return entry.orion.fires(change)
     if change.op == "deleted" and entry.on_deleted and _carries(entry, change):
         return True
     if change.op == "created" and entry.on_created and _carries(entry, change):

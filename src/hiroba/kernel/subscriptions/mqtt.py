@@ -41,7 +41,7 @@ class MqttDeliverer:
         self._clients: OrderedDict[Broker, aiomqtt.Client] = OrderedDict()
         self._opening: dict[Broker, asyncio.Lock] = {}
 
-    async def deliver(self, notification: Notification, *, timeout: float) -> None:
+    async def deliver(self, notification: Notification, *, timeout: float) -> int | None:
         """Publish a notification; raises DeliveryFailed. A connection that was lost meanwhile is made anew at once."""
         broker, told = address_of(notification)
         try:
@@ -50,13 +50,14 @@ class MqttDeliverer:
                 if known is not None:
                     with contextlib.suppress(aiomqtt.MqttError, ValueError):
                         await _publish(known, told, notification.body)
-                        return
+                        return None
                     await self._drop(broker, known)
                 await _publish(await self._client(broker), told, notification.body)
         except TimeoutError as error:
             raise DeliveryFailed(f"the broker did not answer within {timeout:g} s") from error
         except (aiomqtt.MqttError, OSError, ValueError) as error:
             raise DeliveryFailed(str(error) or type(error).__name__) from error
+        return None
 
     async def close(self) -> None:
         """Leave all brokers."""

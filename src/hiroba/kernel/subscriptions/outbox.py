@@ -18,6 +18,7 @@ from hiroba.kernel.model.instants import now
 from hiroba.kernel.store.port import Change
 from hiroba.kernel.subscriptions.delivery import Deliverer, DeliveryFailed, DeliverySettings
 from hiroba.kernel.subscriptions.entry import SECOND, Entry
+from hiroba.kernel.subscriptions.ngsi_v2.rendering import render_orion
 from hiroba.kernel.subscriptions.notification import render
 
 LOG = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Means:
-    """What an outbox works with: `slots` bounds how much goes to its endpoint at once."""
+    """What an outbox works with: `slots` bounds how much goes to its endpoint at once, `retire` ends a subscription."""
 
     settings: DeliverySettings
     context: Callable[[str], Awaitable[Context]]
@@ -33,6 +34,7 @@ class Means:
     slots: Callable[[str], asyncio.Semaphore]
     present: Callable[[Entry, Sequence[str]], Awaitable[list[Entity]]]
     more: Callable[[Entry, int, int], Awaitable[tuple[list[Change], int | None]]]
+    retire: Callable[[Entry], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -103,8 +105,10 @@ class Outbox:
     def _pack(self, changes: Sequence[Change]) -> None:
         parcel: list[Change] = []
         seen: set[str] = set()
+        # a notification of NGSIv2 is about one entity
+        most = self._means.settings.together if self.entry.orion is None else 1
         for change in changes:
-            if change.id in seen or len(parcel) >= self._means.settings.together:
+            if change.id in seen or len(parcel) >= most:
                 self._waiting.append(Parcel(parcel))
                 parcel, seen = [], set()
             parcel.append(change)
@@ -142,6 +146,9 @@ class Outbox:
     async def _notify(self, parcel: Parcel) -> None:
         """Send a parcel, or put its entities aside while throttling forbids to send."""
         if self._throttled() > 0 or self.tally.pending:
+            if self.entry.orion is not None:
+                # NGSIv2 wants what comes too soon dropped
+                return
             self.tally.pending |= {change.id: None for change in parcel.changes}
             return
         self._sending = parcel
@@ -187,14 +194,29 @@ class Outbox:
         deadline = arrived + settings.patience
         pause = settings.first_pause
         while self.entry.alive(now()):
-            if await self.attempt(data):
+            done = await self.attempt(data)
+            if done:
+                await self._retire_if_due(done=True)
                 return
+            await self._retire_if_due(done=False)
             pause = max(pause, self.entry.endpoint.cooldown or 0.0)
             if time.monotonic() + pause > deadline:
                 LOG.warning("gave up a notification of %s to %s", self.entry.id, self.entry.endpoint.uri)
+                await self._retire_if_due(done=True)
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 2, settings.longest_pause)
+
+    async def _retire_if_due(self, *, done: bool) -> None:
+        """End a subscription that was for one notification, or that failed too often in a row."""
+        orion = self.entry.orion
+        if orion is None:
+            return
+        worn = orion.most_fails is not None and self.tally.streak > orion.most_fails
+        if worn:
+            LOG.warning("the subscription %s is made inactive: %d failures in a row", self.entry.id, self.tally.streak)
+        if worn or (done and orion.once):
+            await self._means.retire(self.entry)
 
     async def attempt(self, data: Sequence[Change] | Sequence[Entity]) -> bool:
         """Send once and keep the score; answers whether there is nothing left to try."""
@@ -204,13 +226,15 @@ class Outbox:
             tally.last_sent = now()
             try:
                 context = await self._means.context(entry.context)
-                notification = render(entry, data, context, at=tally.last_sent)
-                await self._means.deliverer(entry.endpoint.uri).deliver(notification, timeout=limit)
+                write = render if entry.orion is None else render_orion
+                notification = write(entry, data, context, at=tally.last_sent)
+                tally.code = await self._means.deliverer(entry.endpoint.uri).deliver(notification, timeout=limit)
             except (DeliveryFailed, HirobaError) as error:
                 self._failed(str(error))
                 return isinstance(error, DeliveryFailed) and error.final
         tally.sent += 1
         tally.ok = True
+        tally.streak = 0
         tally.last_success = now()
         self._warned = False
         return True
@@ -220,6 +244,8 @@ class Outbox:
         tally.sent += 1
         tally.failed += 1
         tally.ok = False
+        tally.streak += 1
+        tally.reason = reason
         tally.last_failure = now()
         if not self._warned:
             self._warned = True

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import uuid4
 
 from hiroba.kernel.api.http import Receive, Request, Response, Scope, Send
-from hiroba.kernel.api.ngsi_v2 import about, attributes, batch, entities, requests, types
+from hiroba.kernel.api.ngsi_v2 import about, attributes, batch, entities, requests, subscriptions, types
 from hiroba.kernel.api.ngsi_v2.errors import told
 from hiroba.kernel.api.router import Router
 from hiroba.kernel.broker.broker import Broker
@@ -18,7 +18,7 @@ from hiroba.kernel.model.ngsi_v2.errors import bad_request
 from hiroba.kernel.model.ngsi_v2.names import tenant_of
 
 LOG = logging.getLogger(__name__)
-MODULES: Final[tuple[ModuleType, ...]] = (about, entities, attributes, types, batch)
+MODULES: Final[tuple[ModuleType, ...]] = (about, entities, attributes, types, batch, subscriptions)
 _CORRELATOR: Final = re.compile(rb"[\x20-\x7e]{1,256}")
 
 
