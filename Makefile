@@ -68,9 +68,10 @@ lock: $(VENV)/.dev ## renew the locked dependencies (hashes, no addresses)
 	$(COMPILE) pyproject.toml -o requirements/sdk.txt
 	$(COMPILE) pyproject.toml --extra server --group dev requirements/build.in -o requirements/dev.txt
 	$(COMPILE) requirements/node.in -o requirements/node.txt
+	for client in filip ngsildclient; do $(COMPILE) --no-strip-extras requirements/client-$$client.in -o requirements/client-$$client.txt; done
 
 clean: ## remove what was built, keep the data
-	rm -rf $(VENV) $(STATIC) console/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venvs $(STATIC) console/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .PHONY: system
 system:

@@ -35,7 +35,7 @@ LOG = logging.getLogger(__name__)
 Message = MutableMapping[str, Any]
 
 BROKER_PATHS = ("ngsi-ld", "stream", "openapi.json", "health", "ready", "metrics")
-ORION_PATHS = ("v2", "version")
+ORION_PATHS = ("v2", "version", "statistics")
 GUEST_PATHS = ("apps", "agents")
 HOST_PATHS = ("api",)
 

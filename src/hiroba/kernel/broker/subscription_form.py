@@ -14,7 +14,7 @@ from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.model.instants import parse_instant
 from hiroba.kernel.query.geo import parse_geo
 from hiroba.kernel.query.patterns import compile_pattern
-from hiroba.kernel.query.q import parse_q
+from hiroba.kernel.query.q import decoded_q, parse_q
 from hiroba.kernel.query.selection import parse_scope, parse_types
 from hiroba.kernel.query.tree import GeoQuery
 
@@ -309,7 +309,7 @@ MEMBERS: Final[dict[str, Check]] = {
     "entities": _entities,
     "notificationTrigger": _triggers,
     "watchedAttributes": _attributes,
-    "q": _parsed(parse_q),
+    "q": _parsed(lambda text, expand: parse_q(decoded_q(text), expand)),
     "geoQ": _geo,
     "scopeQ": _parsed(lambda text, expand: parse_scope(text)),
     "temporalQ": _temporal,

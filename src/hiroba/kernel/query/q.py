@@ -40,6 +40,8 @@ _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _WORD: Final = re.compile(r'[^;|),\s"]+')
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
 _UNKNOWN_ESCAPE: Final = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9A-Fa-f]{4})|(.))', re.DOTALL)
+_CODED: Final = re.compile("%(?:3E|3C|22|3D%3D|21%3D|7E%3D)", re.IGNORECASE)
+_RAW: Final = re.compile(r"[<>=\"|;]")
 _LONGEST_NUMBER: Final = 100
 _TIMELY: Final = frozenset({"date", "time"})
 _VALUE: Final = 'a value (a number, a "text", true, false, a date or time, or a URI)'
@@ -57,6 +59,19 @@ def parse_q(text: str, expand: Expand, *, expand_values: Collection[str] = ()) -
     tree = parser.alternatives(0)
     parser.scan.finish("an operator, ';', '|' or the end")
     return tree
+
+
+def decoded_q(text: str) -> str:
+    """Return a `q` from a document with its percent-encoding undone, where it came as it stands in an address.
+
+    Some clients write it so; what has an operator of its own is left as it is.
+    """
+    if not isinstance(text, str) or _CODED.search(text) is None or _RAW.search(text) is not None:
+        return text
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return text
 
 
 def parse_path(scan: Scanner, expand: Expand) -> Path:

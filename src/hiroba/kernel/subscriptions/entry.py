@@ -14,7 +14,7 @@ from hiroba.kernel.model.ngsi_v2.rendering import Shape
 from hiroba.kernel.query.geo import geo_matcher
 from hiroba.kernel.query.matching import matcher
 from hiroba.kernel.query.patterns import compile_pattern
-from hiroba.kernel.query.q import parse_q
+from hiroba.kernel.query.q import decoded_q, parse_q
 from hiroba.kernel.query.selection import parse_scope, parse_types, scope_matcher, types_matcher
 from hiroba.kernel.query.tree import GeoQuery, Query, ScopeQuery, TypeIs, TypeOr, TypeQuery
 from hiroba.kernel.store.port import Change, EntityQuery
@@ -220,7 +220,7 @@ def _condition(record: Record) -> Condition:
     body = record["body"]
     q, geo, scope = body.get("q"), body.get("geoQ"), body.get("scopeQ")
     return Condition(
-        parse_q(q, _names(record, "q")) if q is not None else None,
+        parse_q(decoded_q(q), _names(record, "q")) if q is not None else None,
         geo_query(geo, _names(record, "geoQ")) if geo is not None else None,
         parse_scope(scope) if scope is not None else None,
     )

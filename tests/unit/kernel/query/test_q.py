@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hiroba.kernel.model.errors import BadRequestData, TooComplexQuery
-from hiroba.kernel.query.q import parse_q
+from hiroba.kernel.query.q import decoded_q, parse_q
 from hiroba.kernel.query.render import render_q
 from hiroba.kernel.query.tree import And, Compare, Exists, Or, Path, Range
 
@@ -212,3 +212,17 @@ def test_what_is_just_not_too_much_is_read() -> None:
 def test_a_rendered_tree_uses_short_names() -> None:
     tree = parse_q('名称[ja]=="避難所";(a.b>1|c)', iri)
     assert render_q(tree, lambda name: name.removeprefix(iri(""))) == '名称[ja]=="避難所";(a.b>1|c)'
+
+
+@pytest.mark.parametrize(
+    ("text", "decoded"),
+    [
+        ("level%3E1000", "level>1000"),
+        ("a%3D%3D%22%E5%B7%9D%22", 'a=="川"'),
+        ("a%3Eb>1", "a%3Eb>1"),
+        ("plain", "plain"),
+        ("a%3E%FF", "a%3E%FF"),
+    ],
+)
+def test_a_q_that_came_as_it_stands_in_an_address(text: str, decoded: str) -> None:
+    assert decoded_q(text) == decoded

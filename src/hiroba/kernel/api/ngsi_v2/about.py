@@ -38,4 +38,14 @@ async def version(broker: Broker, request: Request) -> Response:
     return requests.answer({"orion": orion, "hiroba": {"version": __version__}})
 
 
-ROUTES: Final[list[Route]] = [("GET", "/v2", resources), ("GET", "/version", version)]
+async def statistics(broker: Broker, request: Request) -> Response:
+    """Tell for how long the server has run; its other figures are at /metrics."""
+    seconds = int(time.monotonic() - _STARTED)
+    return requests.answer({"uptime_in_secs": seconds, "measuring_interval_in_secs": seconds})
+
+
+ROUTES: Final[list[Route]] = [
+    ("GET", "/v2", resources),
+    ("GET", "/version", version),
+    ("GET", "/statistics", statistics),
+]

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import uuid4
 
 from hiroba.kernel.api.http import Receive, Request, Response, Scope, Send
-from hiroba.kernel.api.ngsi_v2 import about, attributes, batch, entities, requests, subscriptions, types
+from hiroba.kernel.api.ngsi_v2 import about, attributes, batch, entities, registrations, requests, subscriptions, types
 from hiroba.kernel.api.ngsi_v2.errors import told
 from hiroba.kernel.api.router import Router
 from hiroba.kernel.broker.broker import Broker
@@ -18,7 +18,7 @@ from hiroba.kernel.model.ngsi_v2.errors import bad_request
 from hiroba.kernel.model.ngsi_v2.names import tenant_of
 
 LOG = logging.getLogger(__name__)
-MODULES: Final[tuple[ModuleType, ...]] = (about, entities, attributes, types, batch, subscriptions)
+MODULES: Final[tuple[ModuleType, ...]] = (about, entities, attributes, types, batch, subscriptions, registrations)
 _CORRELATOR: Final = re.compile(rb"[\x20-\x7e]{1,256}")
 
 
@@ -55,7 +55,7 @@ class NgsiV2App:
         except ResourceNotFound as error:
             raise bad_request("Service not found. Check your URL as probably it is wrong.") from error
         request.tenant = tenant_of(requests.header(request, b"fiware-service"))
-        if not path.endswith("/value"):
+        if path.startswith("/v2") and not path.endswith("/value"):
             requests.check_accept(request)
         answer = await handler(self._broker, request)
         if not isinstance(answer, Response):
