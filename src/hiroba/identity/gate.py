@@ -27,7 +27,7 @@ _MOST_BODY: Final = 4096
 
 
 class Gate:
-    """Ask for the token by `Authorization: Bearer`, or by the cookie that `POST /api/session` sets.
+    """Ask for the token by `Authorization: Bearer` or `X-Auth-Token`, or by the cookie that `POST /api/session` sets.
 
     `guarded` are the first segments (`/api`) of what needs the token. The console's own files, `/health` and
     `/ready` need none. The cookie holds a proof of the token with an end, never the token itself; a request
@@ -67,6 +67,9 @@ class Gate:
         headers = dict(scope["headers"])
         shown = headers.get(b"authorization", b"")
         if shown[:7].lower() == b"bearer " and hmac.compare_digest(shown[7:].strip(), self._token):
+            return True
+        # how clients of NGSIv2 show a token
+        if hmac.compare_digest(headers.get(b"x-auth-token", b"").strip(), self._token):
             return True
         proof = _cookie(headers.get(b"cookie", b""))
         return self._is_proof(proof) and (scope["method"] in ("GET", "HEAD") or _from_here(headers))
