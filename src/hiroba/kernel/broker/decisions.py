@@ -217,7 +217,7 @@ def add_types(types: Iterable[str], at: str) -> Decide:
     def decide(present: Entity | None) -> Verdict:
         if present is None:
             return Verdict(write=False)
-        draft = _Draft(present, at)
+        draft = Draft(present, at)
         draft.add_types(types)
         return draft.verdict(None)
 
