@@ -7,6 +7,8 @@ for command in "${!packages[@]}"; do
   PATH="$PATH:/usr/sbin" command -v "$command" >/dev/null || missing+=("${packages[$command]}")
 done
 [ -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc ] || missing+=(fonts-noto-cjk)
+# what drives the browser comes with a Node that wants it, and a fresh Debian does not have it
+/sbin/ldconfig -p | grep -q 'libatomic\.so\.1' || missing+=(libatomic1)
 [ ${#missing[@]} -eq 0 ] && exit 0
 install=(apt-get install -y -qq --no-install-recommends "${missing[@]}")
 if [ "$(id -u)" -eq 0 ]; then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import json
 import os
 import shutil
@@ -66,6 +67,8 @@ def chromium() -> Iterator[Browser]:
     path = os.environ.get("HIROBA_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if not path:
         pytest.skip("no Chromium: install Debian's chromium, or name one by HIROBA_CHROMIUM")
+    if ctypes.util.find_library("atomic") is None:
+        pytest.skip("what drives the browser does not run here: install Debian's libatomic1")
     if not (STATIC / "index.html").is_file():
         pytest.skip("the console is not built: make console")
     with sync_playwright() as playwright:
