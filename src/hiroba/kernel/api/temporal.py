@@ -24,7 +24,7 @@ from hiroba.kernel.broker.temporal_aggregates import parse_methods
 from hiroba.kernel.broker.temporal_periods import parse_duration
 from hiroba.kernel.broker.temporal_shapes import Shape
 from hiroba.kernel.model.context import Context
-from hiroba.kernel.model.errors import BadRequestData, InvalidRequest
+from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, OperationNotSupported
 from hiroba.kernel.model.instants import format_instant
 from hiroba.kernel.query.temporal import parse_temporal
 from hiroba.kernel.query.tree import TemporalQuery
@@ -85,6 +85,8 @@ async def _answer(
     entity = queries.entity_query(broker, query, context)
     if any(one.path.attr != "id" or one.origin is not None for one in entity.order):
         raise BadRequestData("orderBy: histories can only be ordered by id.")
+    if any(one.collation is not None for one in entity.order):
+        raise OperationNotSupported("collation: histories are ordered by the code points of their ids.")
     if body is not None:
         entity = queries.selected(entity, queries.selectors_of(body, context))
     time, last_n = time_of(query), queries.positive(query, "lastN")

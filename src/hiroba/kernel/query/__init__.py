@@ -1,6 +1,7 @@
 """Offers the query languages of NGSI-LD: text to tree, tree to a function over entities."""
 
 from hiroba.kernel.query.boxes import geo_bbox, geo_boxes
+from hiroba.kernel.query.collation import parse_collation
 from hiroba.kernel.query.geo import geo_matcher, parse_geo
 from hiroba.kernel.query.matching import matcher
 from hiroba.kernel.query.order import parse_order, sort_key
@@ -16,6 +17,7 @@ __all__ = [
     "geo_boxes",
     "geo_matcher",
     "matcher",
+    "parse_collation",
     "parse_geo",
     "parse_order",
     "parse_q",

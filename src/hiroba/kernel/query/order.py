@@ -10,6 +10,7 @@ import orjson
 
 from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.errors import BadRequestData
+from hiroba.kernel.query.collation import Collation
 from hiroba.kernel.query.geo import distance_from, parse_geo
 from hiroba.kernel.query.moments import read_moment
 from hiroba.kernel.query.paths import path_reader, plain
@@ -22,12 +23,18 @@ _NULL, _ABSENT = 8, 9
 
 
 def parse_order(
-    text: str, expand: Callable[[str], str], *, origin: Any = None, geometry: str = "Point"
+    text: str,
+    expand: Callable[[str], str],
+    *,
+    origin: Any = None,
+    geometry: str = "Point",
+    collation: Collation | None = None,
 ) -> tuple[OrderBy, ...]:
     """Parse `orderBy`: paths as in q, separated by commas, each with an optional direction.
 
     `;asc` and `;desc` sort by value; `;dist-asc` and `;dist-desc` by the distance of a GeoProperty from `origin`,
-    the coordinates of a `geometry`. Raises BadRequestData naming the place, and TooComplexQuery.
+    the coordinates of a `geometry`. Texts sort by `collation`. Raises BadRequestData naming the place, and
+    TooComplexQuery.
     """
     scan = Scanner(text, "orderBy")
     order: list[OrderBy] = []
@@ -39,7 +46,7 @@ def parse_order(
         if any(path == other.path for other in order):
             raise BadRequestData(f"orderBy: '{path.attr}' is named twice")
         place = _place(path, origin, geometry) if direction.startswith("dist") else None
-        order.append(OrderBy(path, direction.endswith("desc"), place))
+        order.append(OrderBy(path, direction.endswith("desc"), place, collation))
         if not scan.take(","):
             scan.finish("';asc', ';desc', ',' or the end")
             return tuple(order)
@@ -83,7 +90,8 @@ def sort_key(order: Sequence[OrderBy]) -> Callable[[Entity], tuple[Any, ...]]:
     """Compile an order to a key for `sorted`; the first instance that has a value decides.
 
     Distances sort as numbers, the closest instance of a GeoProperty deciding. Kinds sort as numbers, texts (by code
-    point), objects, arrays, booleans, times, dates, date-times; null and what is not there come last both ways.
+    point, or by a collation), objects, arrays, booleans, times, dates, date-times; null and what is not there come last
+    both ways.
     """
     terms = [(_reader(term), term.descending) for term in order]
 
@@ -110,15 +118,16 @@ def _reader(term: OrderBy) -> Callable[[Entity], tuple[int, Any]]:
 
         return distance
     read = path_reader(term.path)
+    text_key = term.collation.key() if term.collation is not None else None
 
     def value(entity: Entity) -> tuple[int, Any]:
         found = read(entity)
-        return _ranked(found[0].value) if found else (_ABSENT, 0)
+        return _ranked(found[0].value, text_key) if found else (_ABSENT, 0)
 
     return value
 
 
-def _ranked(value: Any) -> tuple[int, Any]:
+def _ranked(value: Any, text_key: Callable[[str], Any] | None) -> tuple[int, Any]:
     value = plain(value)
     if isinstance(value, bool):
         return 4, value
@@ -127,7 +136,7 @@ def _ranked(value: Any) -> tuple[int, Any]:
     if isinstance(value, str):
         moment = read_moment(value)
         if moment is None:
-            return 1, value
+            return 1, (value if text_key is None else text_key(value))
         return (5 if moment.daily else 6 if len(value) == 10 else 7), moment.at
     if value is None:
         return _NULL, 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from hiroba.kernel.query.collation import Collation
+
 ENTITY_MEMBERS: Final = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 """First names of a path that mean the entity's own members."""
 
@@ -204,9 +206,11 @@ class TemporalQuery:
 class OrderBy:
     """Sort by the value at a path; `descending` turns it round.
 
-    With `origin` it is the distance of a GeoProperty from that geometry that counts.
+    With `origin` it is the distance of a GeoProperty from that geometry that counts. Texts sort by `collation`, without
+    one by code point.
     """
 
     path: Path
     descending: bool = False
     origin: GeoQuery | None = None
+    collation: Collation | None = None
