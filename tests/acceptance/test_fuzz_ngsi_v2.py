@@ -41,12 +41,17 @@ odd = st.one_of(
 numbers = st.one_of(
     st.integers(-3, 3), st.sampled_from([2**53, 2**63, -(2**63), 1e308, -1e-308, 0.1]), st.floats(width=16)
 )
-ids = st.sampled_from(
-    ["A", "B", "urn:x:1", "urn:x:2", "urn:ngsi-v2:A:T", "a b", "水", "a%3Ab", "a/b", "", "A:", "a" * 257]
-)
-types = st.sampled_from(["T", "Room", "部屋", "https://e.org/x#T", "T<", ""])
-names = st.sampled_from(
-    ["a", "b", "location", "scope", "observedAt", "水位", "dateExpires", "id", "a.b", "geo:distance", "x<"]
+
+
+def mostly(good: list[str], bad: list[str]) -> st.SearchStrategy[str]:
+    """Return a strategy that gives what is wrong now and then."""
+    return st.sampled_from(good * (1 + 4 * len(bad) // len(good)) + bad)
+
+
+ids = mostly(["A", "B", "urn:x:1", "urn:x:2", "水"], ["urn:ngsi-v2:A:T", "a b", "a%3Ab", "a/b", "", "A:", "a" * 257])
+types = mostly(["T", "Room", "部屋", "https://e.org/x#T"], ["T<", ""])
+names = mostly(
+    ["a", "b", "location", "scope", "observedAt", "水位", "dateExpires", "a.b"], ["id", "geo:distance", "x<", ""]
 )
 moments = st.sampled_from(
     ["2026-04-01", "2026-04-01T00:00:00Z", "0001-01-01T00:00:00+23", "9999-12-31T23:59:59Z", "2026-13-01"]
@@ -98,7 +103,15 @@ words = st.one_of(
 paths = st.one_of(
     names, st.sampled_from(["a.m", "a.m.k", "'a.b'.c", "dateCreated", "servicePath", "a.unitCode", ".", "a..b"])
 )
+good_statements = st.builds(
+    lambda p, o, w: p + o + w,
+    st.sampled_from(["a", "b", "a.m", "水位", "dateCreated", "location", "'a.b'.c"]),
+    st.sampled_from(["==", "!=", ">", "<", ">=", "<=", "~=", ":"]),
+    st.sampled_from(["1", "x", "'x'", "2026-01-01", "true", "0.5", "1"]),
+)
 statements = st.one_of(
+    good_statements,
+    good_statements,
     st.builds(
         lambda p, o, w: p + o + w,
         paths,
@@ -112,46 +125,63 @@ statements = st.one_of(
 queries = st.lists(statements, min_size=1, max_size=3).map(";".join)
 points = st.builds(lambda x, y: f"{x},{y}", st.integers(-91, 91), st.integers(-181, 181))
 patterns = st.one_of(odd, st.sampled_from([".*", "^A", "(a+)+$", "[", "(?=a)", "\\", "^urn:x:[12]$", "a{1000}{1000}"]))
-parameters = st.fixed_dictionaries(
-    {},
-    optional={
-        "id": st.lists(ids, max_size=2).map(",".join),
-        "type": st.lists(types, max_size=2).map(",".join),
-        "idPattern": patterns,
-        "typePattern": patterns,
-        "q": queries,
-        "mq": queries,
-        "georel": st.sampled_from(
-            ["near;maxDistance:5", "near;minDistance:x", "near", "coveredBy", "intersects", "equals", "disjoint", "x"]
-        ),
-        "geometry": st.sampled_from(["point", "line", "polygon", "box", "x"]),
-        "coords": st.lists(points | odd, min_size=1, max_size=5).map(";".join),
-        "attrs": st.lists(names | st.sampled_from(["*", "dateCreated", "servicePath"]), max_size=3).map(",".join),
-        "metadata": st.sampled_from(["*", "m,dateCreated", "previousValue", "x y"]),
-        "orderBy": st.lists(names | st.sampled_from(["!a", "id", "type", "geo:distance"]), max_size=3).map(",".join),
-        "limit": st.sampled_from(["1", "0", "1000", "1001", "-1", "x", "٣", "9" * 40]),
-        "offset": st.sampled_from(["0", "5", "x", "9" * 9, "9" * 40]),
-        "options": st.lists(
-            st.sampled_from(
-                [
-                    "count",
-                    "keyValues",
-                    "values",
-                    "unique",
-                    "append",
-                    "upsert",
-                    "overrideMetadata",
-                    "forcedUpdate",
-                    "dateCreated",
-                    "no",
-                ]
+where = st.one_of(
+    st.just({}),
+    st.just({}),
+    st.sampled_from(
+        [
+            {"georel": "near;maxDistance:5000", "geometry": "point", "coords": "34,134"},
+            {"georel": "near;minDistance:5;maxDistance:1e3", "geometry": "point", "coords": "34,134"},
+            {"georel": "coveredBy", "geometry": "box", "coords": "34,134;35,135"},
+            {"georel": "disjoint", "geometry": "line", "coords": "34,134;35,135"},
+            {"georel": "equals", "geometry": "polygon", "coords": "34,134;35,135;34,135;34,134"},
+        ]
+    ),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "georel": st.sampled_from(
+                ["near;maxDistance:5", "near;minDistance:x", "near", "coveredBy", "intersects", "x"]
             ),
-            max_size=2,
-        ).map(",".join),
-        "odd": odd,
-    },
+            "geometry": st.sampled_from(["point", "line", "polygon", "box", "x"]),
+            "coords": st.lists(points | odd, min_size=1, max_size=5).map(";".join),
+        },
+    ),
 )
-service_paths = st.sampled_from([None, "/", "/#", "/a", "/a/#", "/a,/b/#", "a", "/a b", "/" + "x" * 60, "/a,,", "//"])
+PARAMETERS = {
+    "id": st.lists(ids, max_size=2).map(",".join),
+    "type": st.lists(types, max_size=2).map(",".join),
+    "idPattern": patterns,
+    "typePattern": patterns,
+    "q": queries,
+    "mq": queries,
+    "attrs": st.lists(names | st.sampled_from(["*", "dateCreated", "servicePath"]), max_size=3).map(",".join),
+    "metadata": st.sampled_from(["*", "m,dateCreated", "previousValue", "x y"]),
+    "orderBy": st.lists(names | st.sampled_from(["!a", "id", "type", "geo:distance"]), max_size=3).map(",".join),
+    "limit": mostly(["1", "5", "1000"], ["0", "1001", "-1", "x", "٣", "9" * 40]),
+    "offset": mostly(["0", "1"], ["x", "9" * 9, "9" * 40]),
+    "options": mostly(
+        [
+            "count",
+            "keyValues",
+            "values",
+            "unique",
+            "append",
+            "upsert",
+            "overrideMetadata,forcedUpdate",
+            "dateCreated",
+        ],
+        ["no", "values,keyValues", ""],
+    ),
+}
+# few at a time, or one of them would be wrong nearly always
+other_parameters = st.lists(st.sampled_from(sorted(PARAMETERS)), max_size=3, unique=True).flatmap(
+    lambda chosen: st.fixed_dictionaries({name: PARAMETERS[name] for name in chosen})
+)
+parameters = st.builds(lambda one, other: {**one, **other}, where, other_parameters)
+service_paths = st.sampled_from(
+    [*[None, "/", "/#", "/a", "/a/#"] * 3, "/a,/b/#", "a", "/a b", "/" + "x" * 60, "/a,,", "//"]
+)
 expressions = st.fixed_dictionaries(
     {},
     optional={"q": queries, "mq": queries, "georel": odd, "geometry": odd, "coords": odd, "other": json_values},

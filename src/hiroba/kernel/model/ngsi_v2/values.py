@@ -25,6 +25,8 @@ _MOMENT: Final = re.compile(
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_FIRST: Final = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST: Final = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def default_type(value: Any) -> str:
@@ -47,9 +49,11 @@ def moment_of(text: Any) -> int | None:
     offset = "+00:00" if zone in (None, "Z") else zone if ":" in zone else f"{zone[:3]}:{zone[3:] or '00'}"
     clock = f"{hours or '00'}:{minutes or '00'}:{seconds or '00'}.{(fraction or '0').ljust(6, '0')[:6]}"
     try:
-        return (datetime.fromisoformat(f"{day}T{clock}{offset}") - _EPOCH) // _MICROSECOND
+        at = (datetime.fromisoformat(f"{day}T{clock}{offset}") - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError):  # a 13th month, a 25th hour
         return None
+    # a zone can lead out of the years that can be written
+    return at if _FIRST <= at <= _LAST else None
 
 
 def to_instance(type: str | None, value: Any, what: str = "attribute", *, located: bool = True) -> Instance:
