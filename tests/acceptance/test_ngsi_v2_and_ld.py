@@ -363,6 +363,21 @@ def test_each_api_shows_its_own_subscriptions(town: Town, listener: Listener) ->
     assert got == [("/hook/ld", "urn:x:1"), ("/hook/ld", "urn:x:2"), ("/hook/v2", "urn:x:1"), ("/hook/v2", "urn:x:2")]
 
 
+def test_each_api_asks_its_own_sources(town: Town, listener: Listener) -> None:
+    listener.reply = b'[{"id": "urn:x:9", "type": "Room", "far": {"type": "Number", "value": 9}}]'
+    v2 = {
+        "dataProvided": {"entities": [{"idPattern": ".*", "type": "Room"}], "attrs": ["far"]},
+        "provider": {"http": {"url": listener.url}},
+    }
+    assert town.v2("POST", "/registrations", v2).status == 201
+    assert len(town.v2("GET", "/registrations").body) == 1
+    assert town.ld("GET", "/csourceRegistrations?type=Room").body == []
+    town.write_v2(a={"value": 1})
+    assert town.ids_v2(type="Room") == ["urn:x:1", "urn:x:9"]
+    assert town.ids_v2(type="Room", q="far<9") == []
+    assert [one["id"] for one in town.ld("GET", "/entities?type=Room").body] == ["urn:x:1"]
+
+
 def test_order_of_what_is_not_there(town: Town) -> None:
     town.write_v2("urn:x:1", b={"value": 1})
     town.write_v2("urn:x:2", a={"value": None})

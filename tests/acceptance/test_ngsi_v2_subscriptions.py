@@ -213,8 +213,12 @@ def test_only_what_changed_and_all_that_is_covered(town: Town, listener: Listene
     town.subscribe({"http": {"url": listener.url + "/1"}, "onlyChangedAttrs": True, "attrsFormat": "keyValues"})
     town.subscribe({"http": {"url": listener.url + "/2"}, "covered": True, "attrs": ["zz", "a"]})
     town.subscribe({"http": {"url": listener.url + "/3"}, "exceptAttrs": ["a"], "attrsFormat": "keyValues"})
+    town.subscribe(
+        {"http": {"url": listener.url + "/4"}, "onlyChangedAttrs": True, "attrs": ["b"], "attrsFormat": "keyValues"}
+    )
     town.put(a=2)
-    got = {one.path[-2:]: one.body["data"][0] for one in (listener.next() for _ in range(3))}
+    got = {one.path[-2:]: one.body["data"][0] for one in (listener.next() for _ in range(4))}
+    assert got["/4"] == {"id": "Room1", "type": "Room"}
     assert got["/1"] == {"id": "Room1", "type": "Room", "a": 2}
     assert got["/2"]["zz"] == {"type": "None", "value": None, "metadata": {}}
     assert got["/3"] == {"id": "Room1", "type": "Room", "b": 1}

@@ -26,6 +26,7 @@ from hiroba.kernel.api.ngsi_v2.app import NgsiV2App
 from hiroba.kernel.api.stream import STREAMS
 from hiroba.kernel.broker.broker import Broker, Limits
 from hiroba.kernel.broker.contexts import Contexts
+from hiroba.kernel.registry.ngsi_v2 import OrionSources
 from hiroba.kernel.store.sqlite import SqliteStore
 from hiroba.kernel.subscriptions.mqtt import MqttDeliverer
 from hiroba.kernel.subscriptions.notifier import Notifier
@@ -85,7 +86,9 @@ class House:
         end.push_async_callback(self.guests.stop)
         self._keep_running(keep_house(store, settings.keep))
         self._keep_running(keep_sweeping(store))
-        self._open_doors(broker)
+        sources = OrionSources()
+        end.push_async_callback(sources.close)
+        self._open_doors(broker, NgsiV2App(broker, sources))
 
     async def stop(self) -> None:
         """End everything in the opposite order."""
@@ -116,7 +119,7 @@ class House:
 
         self._end.push_async_callback(end)
 
-    def _open_doors(self, broker: Broker) -> None:
+    def _open_doors(self, broker: Broker, orion: ASGIApp) -> None:
         served: ASGIApp = BrokerApp(broker)
         mounts, own = self.guests.mounts(), HostRoutes(self.guests, broker, self.settings).routes()
         self.routes = [*mounts, *own]
@@ -126,7 +129,7 @@ class House:
         paths = BROKER_PATHS if "api" in self.settings.roles else ("health", "ready", "metrics")
         self._by_segment = {
             **dict.fromkeys(paths, served),
-            **dict.fromkeys(ORION_PATHS if "api" in self.settings.roles else (), NgsiV2App(broker)),
+            **dict.fromkeys(ORION_PATHS if "api" in self.settings.roles else (), orion),
             **dict.fromkeys(GUEST_PATHS, guests),
             **dict.fromkeys(HOST_PATHS, host),
         }

@@ -13,6 +13,7 @@ from hiroba.kernel.api.ngsi_v2 import about, attributes, batch, entities, regist
 from hiroba.kernel.api.ngsi_v2.errors import told
 from hiroba.kernel.api.router import Router
 from hiroba.kernel.broker.broker import Broker
+from hiroba.kernel.broker.ngsi_v2.forwarding import Elsewhere, Forwarding
 from hiroba.kernel.model.errors import HirobaError, ResourceNotFound
 from hiroba.kernel.model.ngsi_v2.errors import bad_request
 from hiroba.kernel.model.ngsi_v2.names import tenant_of
@@ -25,15 +26,17 @@ _CORRELATOR: Final = re.compile(rb"[\x20-\x7e]{1,256}")
 class NgsiV2App:
     """Serve NGSIv2 of one broker."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, elsewhere: Elsewhere) -> None:
         self._broker = broker
+        self._forwarding = Forwarding(broker, elsewhere)
         self._router = Router()
         for module in MODULES:
             self._router.add(module.ROUTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        request = Request(scope, receive, limit=self._broker.limits.body)
+        request = requests.OrionRequest(scope, receive, limit=self._broker.limits.body)
+        request.forwarding = self._forwarding
         try:
             answer = await self._answer(request)
         except HirobaError as error:

@@ -36,6 +36,9 @@ async def replace_attribute(broker: Broker, request: Request) -> Response:
     asked, target = requests.options(request), requests.target_of(request, reading=False)
     name = check_name(request.params[1])
     given = read_attribute(await requests.json_body(request))
+    forwarding = requests.forwarding_of(request)
+    if not await forwarding.hand_on(requests.asker_of(request), target, {name: given}):
+        return Response(204)
     await entities.write_attribute(broker, request.tenant, target, name, given, how=requests.how(asked))
     return Response(204)
 
@@ -67,6 +70,9 @@ async def replace_value(broker: Broker, request: Request) -> Response:
     name = check_name(request.params[1])
     raw = await requests.raw_body(request)
     value = _read_value(request.content_type, raw)
+    forwarding = requests.forwarding_of(request)
+    if not await forwarding.hand_on(requests.asker_of(request), target, {name: Given(value)}):
+        return Response(204)
     stored = await entities.retrieve_entity(broker, request.tenant, target)
     instances = stored.entity["attrs"].get(attribute_iri(name))
     if not instances:
@@ -104,8 +110,9 @@ def _read_value(kind: bytes, raw: bytes) -> Any:
 
 async def _instance(broker: Broker, request: Request) -> Instance:
     target, name = requests.target_of(request, reading=True), check_name(request.params[1])
-    stored = await entities.retrieve_entity(broker, request.tenant, target)
-    instances = stored.entity["attrs"].get(attribute_iri(name))
+    asker = requests.asker_of(request, requests.options(request))
+    entity = await requests.forwarding_of(request).retrieve(asker, target, (name,))
+    instances = entity["attrs"].get(attribute_iri(name))
     if not instances:
         raise no_attribute()
     return default_instance(instances)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from hiroba.kernel.api.http import Request, Response
 from hiroba.kernel.api.ngsi_v2 import requests
 from hiroba.kernel.api.router import Route
 from hiroba.kernel.broker.broker import Broker
-from hiroba.kernel.broker.ngsi_v2 import batch, queries
+from hiroba.kernel.broker.ngsi_v2 import batch
 from hiroba.kernel.broker.ngsi_v2.decisions import How
+from hiroba.kernel.broker.ngsi_v2.entities import Place, Target
 from hiroba.kernel.broker.ngsi_v2.queries import Asked, Selector
 from hiroba.kernel.model.ngsi_v2.attributes import GivenEntity, read_entity
 from hiroba.kernel.model.ngsi_v2.errors import bad_request
@@ -41,8 +43,22 @@ async def update(broker: Broker, request: Request) -> Response:
     if "entities" not in body:
         raise bad_request("invalid JSON payload, mandatory field /entities/ not found")
     given = _entities(body["entities"], key_values="keyValues" in asked)
-    await batch.update(broker, place, action, given, how=requests.how(asked))
+    if action == "update":
+        given = await _handed_on(request, place, given)
+    if given:
+        await batch.update(broker, place, action, given, how=requests.how(asked))
     return Response(204)
+
+
+async def _handed_on(request: Request, place: Place, given: list[GivenEntity]) -> list[GivenEntity]:
+    """Hand on what only others have; return what is left to be done here."""
+    forwarding, asker = requests.forwarding_of(request), requests.asker_of(request)
+    left = []
+    for one in given:
+        attrs = await forwarding.hand_on(asker, Target(one.id, one.type, place.paths), one.attrs)
+        if attrs or not one.attrs:
+            left.append(replace(one, attrs=attrs))
+    return left
 
 
 def _entities(raw: Any, *, key_values: bool) -> list[GivenEntity]:
@@ -92,9 +108,8 @@ async def query(broker: Broker, request: Request) -> Response:
         },
         asked,
     )
-    page = await queries.query_entities(
-        broker,
-        request.tenant,
+    listed, count = await requests.forwarding_of(request).query(
+        requests.asker_of(request, asked),
         Asked(
             selectors=read_selectors(body["entities"]) if body.get("entities") else (),
             q=expression,
@@ -105,8 +120,9 @@ async def query(broker: Broker, request: Request) -> Response:
             offset=offset,
             count="count" in asked,
         ),
+        requests.wanted(shape),
     )
-    return requests.answer([show_entity(row.entity, shape) for row in page.rows], count=page.count)
+    return requests.answer([show_entity(one, shape) for one in listed], count=count)
 
 
 def read_expression(raw: Any) -> tuple[Query | None, GeoQuery | None]:

@@ -9,7 +9,7 @@ from hiroba.kernel.api.http import Request, Response
 from hiroba.kernel.api.ngsi_v2 import requests
 from hiroba.kernel.api.router import Route
 from hiroba.kernel.broker.broker import Broker
-from hiroba.kernel.broker.ngsi_v2 import entities, queries
+from hiroba.kernel.broker.ngsi_v2 import entities
 from hiroba.kernel.broker.ngsi_v2.queries import Asked, Selector
 from hiroba.kernel.model.ngsi_v2.attributes import read_attributes, read_entity
 from hiroba.kernel.model.ngsi_v2.errors import bad_request
@@ -25,9 +25,8 @@ async def list_entities(broker: Broker, request: Request) -> Response:
     shape = requests.shape_of(query, asked)
     limit, offset = requests.paging(query)
     places = parse_places(query.get("georel"), query.get("geometry"), query.get("coords"))
-    page = await queries.query_entities(
-        broker,
-        request.tenant,
+    listed, count = await requests.forwarding_of(request).query(
+        requests.asker_of(request, asked),
         Asked(
             selectors=_selectors(query),
             q=both(*(parse_q(query[name], name) for name in ("q", "mq") if name in query)),
@@ -38,8 +37,9 @@ async def list_entities(broker: Broker, request: Request) -> Response:
             offset=offset,
             count="count" in asked,
         ),
+        requests.wanted(shape),
     )
-    return requests.answer([show_entity(row.entity, shape) for row in page.rows], count=page.count)
+    return requests.answer([show_entity(one, shape) for one in listed], count=count)
 
 
 def _selectors(query: dict[str, str]) -> tuple[Selector, ...]:
@@ -84,8 +84,9 @@ async def _retrieve(broker: Broker, request: Request, *, whole: bool) -> Respons
     query, asked = requests.texts(request), requests.options(request)
     shape = requests.shape_of(query, asked)
     target = requests.target_of(request, reading=True)
-    stored = await entities.retrieve_entity(broker, request.tenant, target)
-    shown: Any = show_entity(stored.entity, shape)
+    asker = requests.asker_of(request, asked)
+    entity = await requests.forwarding_of(request).retrieve(asker, target, requests.wanted(shape))
+    shown: Any = show_entity(entity, shape)
     if not whole and isinstance(shown, dict):
         shown = {name: value for name, value in shown.items() if name not in ("id", "type")}
     return requests.answer(shown)
@@ -114,6 +115,11 @@ async def _change(broker: Broker, request: Request, *, only: str) -> None:
     asked, target = requests.options(request), requests.target_of(request, reading=False)
     attrs = read_attributes(await requests.json_body(request), key_values="keyValues" in asked)
     how = requests.how(asked)
+    if only == "present":
+        rest = await requests.forwarding_of(request).hand_on(requests.asker_of(request), target, attrs)
+        if attrs and not rest:
+            return
+        attrs = rest
     await entities.change_attributes(broker, request.tenant, target, attrs, only=only, how=how)
 
 

@@ -20,24 +20,29 @@ async def list_registrations(broker: Broker, request: Request) -> Response:
     header = requests.header(request, b"fiware-servicepath")
     path = registrations.registration_path(header) if header else None
     listed, count = await registrations.list_registrations(broker, request.tenant, path, limit=limit, offset=offset)
-    return requests.answer(listed, count=count if "count" in asked else None)
+    forwarding = requests.forwarding_of(request)
+    shown = [{**one, **forwarding.score(one["id"])} for one in listed]
+    return requests.answer(shown, count=count if "count" in asked else None)
 
 
 async def create_registration(broker: Broker, request: Request) -> Response:
     """Register somebody who has entities or attributes."""
     path = registrations.registration_path(requests.header(request, b"fiware-servicepath"))
     id = await registrations.create_registration(broker, request.tenant, path, await requests.json_body(request))
+    requests.forwarding_of(request).forget(request.tenant)
     return Response(201, headers=[(b"location", f"{PATH}/{id}".encode())])
 
 
 async def retrieve_registration(broker: Broker, request: Request) -> Response:
     """Return one registration."""
-    return requests.answer(await registrations.retrieve_registration(broker, request.tenant, request.params[0]))
+    found = await registrations.retrieve_registration(broker, request.tenant, request.params[0])
+    return requests.answer({**found, **requests.forwarding_of(request).score(found["id"])})
 
 
 async def delete_registration(broker: Broker, request: Request) -> Response:
     """Delete a registration."""
     await registrations.delete_registration(broker, request.tenant, request.params[0])
+    requests.forwarding_of(request).forget(request.tenant)
     return Response(204)
 
 

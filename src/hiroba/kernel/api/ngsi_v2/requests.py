@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
 from typing import Any, Final
 
 import orjson
@@ -9,10 +10,11 @@ import orjson
 from hiroba.kernel.api.http import Headers, Request, Response
 from hiroba.kernel.broker.ngsi_v2.decisions import How
 from hiroba.kernel.broker.ngsi_v2.entities import Place, Target
+from hiroba.kernel.broker.ngsi_v2.forwarding import Asker, Forwarding
 from hiroba.kernel.model.errors import LengthRequired, NotAcceptable, UnsupportedMediaType
 from hiroba.kernel.model.ngsi_v2.errors import OrionError, bad_request
 from hiroba.kernel.model.ngsi_v2.names import FORBIDDEN, ServicePath, check_identifier, query_paths, update_path
-from hiroba.kernel.model.ngsi_v2.rendering import KEY_VALUES, NORMALIZED, UNIQUE, VALUES, Shape
+from hiroba.kernel.model.ngsi_v2.rendering import BUILTIN_ATTRIBUTES, KEY_VALUES, NORMALIZED, UNIQUE, VALUES, Shape
 
 MOST: Final = 1000
 OPTIONS: Final = frozenset(
@@ -24,6 +26,37 @@ OPTIONS: Final = frozenset(
 )
 _FREE: Final = frozenset(("q", "mq", "idPattern", "typePattern", "georel", "coords", "expression"))
 _LONGEST_NUMBER: Final = 9
+_CARRIED: Final = {
+    b"x-auth-token": "X-Auth-Token",
+    b"authorization": "Authorization",
+    b"fiware-correlator": "Fiware-Correlator",
+}
+HERE: Final = f"hiroba-{token_hex(6)}".encode()
+"""What this process calls itself in `Via`, so that a request that comes round is known."""
+
+
+class OrionRequest(Request):
+    """A request that knows whom else can be asked."""
+
+    __slots__ = ("forwarding",)
+
+    forwarding: Forwarding
+
+
+def forwarding_of(request: Request) -> Forwarding:
+    """Return what knows whom else can be asked."""
+    if not isinstance(request, OrionRequest):
+        raise TypeError("NGSIv2 is served to its own requests")
+    return request.forwarding
+
+
+def asker_of(request: Request, asked: frozenset[str] = frozenset()) -> Asker:
+    """Return who asks; one whose request came through here already asks nobody else again."""
+    headers = request.headers
+    alone = "skipForwarding" in asked or HERE in headers.get(b"via", b"")
+    carried = {name: headers[key].decode("latin-1") for key, name in _CARRIED.items() if key in headers}
+    via = ", ".join(part for part in (headers.get(b"via", b"").decode("latin-1"), f"1.1 {HERE.decode()}") if part)
+    return Asker(request.tenant, {**carried, "Via": via}, alone)
 
 
 def texts(request: Request) -> dict[str, str]:
@@ -113,6 +146,13 @@ def shape_of(query: dict[str, str], asked: frozenset[str], *, default: str = NOR
     if stamps:
         attrs = (*(attrs or ("*",)), *stamps)
     return Shape(shown, attrs, names(query, "metadata", "metadata name"))
+
+
+def wanted(shape: Shape) -> tuple[str, ...]:
+    """Return the attributes asked for by name, none when all are wanted."""
+    if shape.attrs is None or "*" in shape.attrs:
+        return ()
+    return tuple(name for name in shape.attrs if name not in BUILTIN_ATTRIBUTES)
 
 
 def names(query: dict[str, str], parameter: str, what: str) -> tuple[str, ...] | None:

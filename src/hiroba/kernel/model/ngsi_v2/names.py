@@ -63,7 +63,7 @@ def has_forbidden(value: Any) -> bool:
 def attribute_iri(name: str) -> str:
     """Return the IRI of an attribute or metadata; what NGSI-LD reserves a name for stays apart from it."""
     iri = CORE.expand_name(name)
-    if iri in _RESERVED or iri[0] == "@" or name in ENTITY_MEMBERS:
+    if iri in _RESERVED or iri[:1] == "@" or name in ENTITY_MEMBERS:
         return DEFAULT_CONTEXT + name
     return iri
 
