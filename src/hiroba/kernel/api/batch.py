@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from hiroba.kernel.api import parameters, queries
-from hiroba.kernel.api.entities import answer_page
+from hiroba.kernel.api.answers import answer_page
 from hiroba.kernel.api.http import Request, Response
 from hiroba.kernel.api.negotiation import media_type, options_of, payload_of, payloads_of, view_of
 from hiroba.kernel.api.router import Route
@@ -80,7 +80,8 @@ async def query_entities(broker: Broker, request: Request) -> Response:
     if selectors:
         query = queries.selected(query, selectors)
     page = await entities.query_entities(broker, request.tenant, query, local=queries.is_local(asked))
-    return answer_page(request, page, query, context, view_of(request, context), kind)
+    view = view_of(request, context)
+    return await answer_page(broker, request, page, context, query=query, view=view, kind=kind)
 
 
 async def _entities(broker: Broker, request: Request) -> tuple[list[Entity], list[tuple[str, HirobaError]]]:

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from hiroba.kernel.api import parameters, queries
-from hiroba.kernel.api.http import GEO_JSON, JSON, Headers, Request, Response
+from hiroba.kernel.api.answers import answer_one, answer_page, check_geometry_property
+from hiroba.kernel.api.http import Request, Response
 from hiroba.kernel.api.negotiation import (
     context_of,
     flag,
-    link_header,
     media_type,
     names,
     options_of,
-    paging_headers,
     payload_of,
-    respond_bytes,
     view_of,
 )
-from hiroba.kernel.api.rendering import Fragments, with_context
 from hiroba.kernel.api.router import Route
 from hiroba.kernel.broker import attributes, entities
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.broker.decisions import Outcome
-from hiroba.kernel.model.compact import View, feature_collection, to_feature
+from hiroba.kernel.model.compact import View
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.errors import BadRequestData, ResourceNotFound
 from hiroba.kernel.model.expand import expand_attribute, expand_entity, expand_fragment
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.model.instants import check_instant
-from hiroba.kernel.store.port import EntityQuery, Page, Stored
-
-FRAGMENTS = Fragments()
 
 
 async def create_entity(broker: Broker, request: Request) -> Response:
@@ -60,17 +53,11 @@ async def retrieve_entity(broker: Broker, request: Request) -> Response:
     types = None
     if request.scope["query_string"]:
         types = queries.types_of(request.query, context)
-        _check_geometry_property(request, kind)
+        check_geometry_property(request, kind)
     stored = await entities.retrieve_entity(broker, request.tenant, request.params[0], types=types)
     if not view.whole and not _anything_of(stored.entity, view):
         raise ResourceNotFound(f"The entity {request.params[0]!r} has none of the members asked for.")
-    if kind == GEO_JSON:
-        feature = to_feature(stored.entity, context, view, _geometry_property(request, context))
-        return _geo(request, feature, context)
-    fragment = FRAGMENTS.one(request.tenant, stored, context, view)
-    if kind == JSON:
-        return respond_bytes(request, fragment, context)
-    return respond_bytes(request, with_context(fragment, context.reference), context, kind=kind)
+    return await answer_one(broker, request, stored, context, view=view, kind=kind)
 
 
 def _anything_of(entity: Entity, view: View) -> bool:
@@ -81,57 +68,15 @@ def _anything_of(entity: Entity, view: View) -> bool:
     return any(view.shows(name) for name in members) or any(view.shows(iri) for iri in entity["attrs"])
 
 
-def _check_geometry_property(request: Request, kind: bytes) -> None:
-    if "geometryProperty" in request.query and kind != GEO_JSON:
-        raise BadRequestData("geometryProperty is for application/geo+json alone; ask for that in the Accept header.")
-
-
 async def query_entities(broker: Broker, request: Request) -> Response:
     """Return a page of entities (6.4.3.2)."""
     kind = media_type(request, geojson=True)
     context = await context_of(broker, request)
-    _check_geometry_property(request, kind)
+    check_geometry_property(request, kind)
     query = queries.entity_query(broker, request.query, context)
     page = await entities.query_entities(broker, request.tenant, query, local=queries.is_local(request.query))
-    return answer_page(request, page, query, context, view_of(request, context), kind)
-
-
-def answer_page(
-    request: Request, page: Page, query: EntityQuery, context: Context, view: View, kind: bytes
-) -> Response:
-    """Answer with the entities of a page, its Link headers and count."""
-    headers = paging_headers(
-        request, limit=query.limit, offset=query.offset, more=page.more, count=page.count, kind=kind
-    )
-    if kind == GEO_JSON:
-        named = _geometry_property(request, context)
-        collection = feature_collection([row.entity for row in page.rows], context, view, named)
-        return _geo(request, collection, context, headers)
-    if kind == JSON:
-        return respond_bytes(
-            request, FRAGMENTS.many(request.tenant, page.rows, context, view), context, headers=headers
-        )
-    return respond_bytes(request, _linked_data(request, page.rows, context, view), context, kind=kind, headers=headers)
-
-
-def _linked_data(request: Request, rows: Sequence[Stored], context: Context, view: View) -> bytes:
-    reference = context.reference
-    parts = [with_context(FRAGMENTS.one(request.tenant, row, context, view), reference) for row in rows]
-    return b"[" + b",".join(parts) + b"]"
-
-
-def _geometry_property(request: Request, context: Context) -> str | None:
-    named = request.query.get("geometryProperty")
-    return context.expand_name(named) if named else None
-
-
-def _geo(request: Request, body: dict[str, Any], context: Context, headers: Headers | None = None) -> Response:
-    sent = list(headers or ())
-    if request.headers.get(b"prefer") == b"body=json":
-        sent.append(link_header(context))
-    else:
-        body = {**body, "@context": context.reference}
-    return Response(200, orjson.dumps(body), media_type=GEO_JSON, headers=sent)
+    view = view_of(request, context)
+    return await answer_page(broker, request, page, context, query=query, view=view, kind=kind)
 
 
 async def replace_entity(broker: Broker, request: Request) -> Response:

@@ -23,6 +23,7 @@ from hiroba.kernel.model.errors import (
     TooManyResults,
 )
 from hiroba.kernel.model.ids import check_uri
+from hiroba.kernel.query import Projection, parse_projection
 
 CONTEXT_REL: Final = "http://www.w3.org/ns/json-ld#context"
 _LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[^;,=\s]+\s*(?:=\s*(?:\"[^\"]*\"|[^\";,\s]*))?)*)")
@@ -195,13 +196,37 @@ _Names: TypeAlias = tuple[str, ...] | None
 
 def _projection(query: dict[str, str], context: Context) -> tuple[_Names, _Names, _Names]:
     """Return pick, omit and attrs; raises BadRequestData where they contradict each other (4.21)."""
-    pick, omit = names(query, "pick", context), names(query, "omit", context)
+    chosen, left = projection_of(query, "pick", context), projection_of(query, "omit", context)
     attrs = attribute_names(query, context)
+    if attrs is not None and (chosen is not None or left is not None):
+        raise BadRequestData("attrs cannot stand beside pick or omit; it is the older name of pick.")
+    depth = max(one.depth if one is not None else 0 for one in (chosen, left))
+    if depth > join_level(query):
+        raise BadRequestData(
+            f"pick or omit follows {depth} links in braces, but join and joinLevel ask for {join_level(query)}."
+        )
+    pick = chosen.names if chosen is not None else None
+    omit = left.plain if left is not None else None
     if pick is not None and omit is not None and set(pick) & set(omit):
         raise BadRequestData("pick and omit name the same member; name it in one of them.")
-    if attrs is not None and (pick is not None or omit is not None):
-        raise BadRequestData("attrs cannot stand beside pick or omit; it is the older name of pick.")
     return pick, omit, attrs
+
+
+def join_level(query: dict[str, str]) -> int:
+    """Return how many links deep linked entities are asked for, 0 when they are not (4.5.23)."""
+    return 0 if query.get("join", "@none") == "@none" else int(query.get("joinLevel", "1"))
+
+
+def projection_of(query: dict[str, str], parameter: str, context: Context) -> Projection | None:
+    """Return what `pick` or `omit` chooses, expanded (4.21), or None; raises BadRequestData for what is no name."""
+    text = query.get(parameter)
+    if text is None:
+        return None
+
+    def expand(word: str) -> str:
+        return word if word in MEMBERS or word in STAMPS else context.attribute_name(word)
+
+    return parse_projection(text, parameter, expand)
 
 
 def names(query: dict[str, str], parameter: str, context: Context) -> tuple[str, ...] | None:
@@ -210,7 +235,7 @@ def names(query: dict[str, str], parameter: str, context: Context) -> tuple[str,
     if text is None:
         return None
     if "{" in text or "}" in text:
-        raise BadRequestData(f"{parameter} is {text!r}; braces are for linked entities, which join has to ask for.")
+        raise BadRequestData(f"{parameter} is {text!r}; braces belong to pick and omit.")
     words = [word.strip() for word in _OR.split(text)]
     return tuple(word if word in MEMBERS or word in STAMPS else context.attribute_name(word) for word in words)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, OperationNotSupported, shown
+from hiroba.kernel.model.errors import BadRequestData, InvalidRequest, TooComplexQuery, shown
 
 DIGITS: Final = 12
 """How many a whole number may have."""
+JOINS: Final = ("inline", "flat", "@none")
+DEEPEST: Final = 10
+"""How many links deep linked entities can be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Parameters:
     def check(self, query: dict[str, str]) -> None:
         """Raise InvalidRequest for a parameter or option that the operation does not know.
 
-        Raises OperationNotSupported for linked entity retrieval, which the standard knows and this broker does not.
+        Raises BadRequestData for a linked entity retrieval that makes no sense, TooComplexQuery for a very deep one.
         """
         for name in query:
             if name not in self.names:
@@ -45,8 +48,10 @@ def _check_join(query: dict[str, str]) -> None:
     level = query.get("joinLevel", "1")
     if not level.isascii() or not level.isdigit() or len(level) > DIGITS or int(level) < 1:
         raise BadRequestData(f"joinLevel is {shown(level)}; give a whole number of at least 1.")
-    if query.get("join", "@none") != "@none":
-        raise OperationNotSupported("join asks for linked entities; this broker does not gather them yet.")
+    if int(level) > DEEPEST:
+        raise TooComplexQuery(f"joinLevel is {level}; linked entities can be had {DEEPEST} links deep.")
+    if query.get("join", "@none") not in JOINS:
+        raise BadRequestData(f"join is {shown(query['join'])}; choose one of {', '.join(JOINS)}.")
 
 
 def _of(names: str, options: str = "") -> Parameters:
@@ -56,10 +61,10 @@ def _of(names: str, options: str = "") -> Parameters:
 LOCAL: Final = _of("local via")
 _FORMATS: Final = "normalized concise simplified keyValues"
 _SHOWN: Final = _of(
-    "attrs pick omit lang datasetId geometryProperty format options join joinLevel containedBy"
-    " entityMap entityMapLifetime sysAttrs",
+    "attrs pick omit lang datasetId geometryProperty format options entityMap entityMapLifetime sysAttrs",
     f"{_FORMATS} sysAttrs entityMap",
 )
+_JOINED: Final = _of("join joinLevel containedBy")
 _GEO: Final = "georel geometry coordinates geoproperty"
 _CHOSEN: Final = _of(f"id idPattern type q scopeQ csf expandValues jsonKeys splitEntities {_GEO}")
 _PAGED: Final = _of("limit offset count options", "count")
@@ -71,8 +76,9 @@ _HISTORY: Final = _of(
 _TYPED: Final = LOCAL | _of("type")
 
 CREATE: Final = LOCAL
-RETRIEVE: Final = _TYPED | _SHOWN
-QUERY: Final = LOCAL | _SHOWN | _CHOSEN | _PAGED | _ORDERED
+RETRIEVE: Final = _TYPED | _SHOWN | _JOINED
+_QUERY: Final = LOCAL | _SHOWN | _CHOSEN | _PAGED | _ORDERED
+QUERY: Final = _QUERY | _JOINED
 PURGE: Final = LOCAL | _CHOSEN | _of("attrs keep drop pick omit geometryProperty datasetId")
 REPLACE: Final = _TYPED
 MERGE: Final = _TYPED | _of("observedAt lang format options", _FORMATS)
@@ -98,5 +104,5 @@ CONTEXTS: Final = _of("details kind")
 CONTEXT: Final = _of("details")
 CONTEXT_DELETE: Final = _of("reload")
 HISTORY: Final = _TYPED | _SHOWN | _HISTORY
-HISTORIES: Final = QUERY | _HISTORY
+HISTORIES: Final = _QUERY | _HISTORY
 NONE: Final = Parameters()

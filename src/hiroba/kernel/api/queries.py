@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from hiroba.kernel.api.http import Request
-from hiroba.kernel.api.negotiation import MEMBERS, STAMPS, attribute_names, ids_of, names, page_of
+from hiroba.kernel.api.negotiation import MEMBERS, STAMPS, attribute_names, ids_of, join_level, page_of, projection_of
 from hiroba.kernel.api.parameters import DIGITS
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.model.context import CORE, Context
@@ -17,7 +17,7 @@ from hiroba.kernel.model.entity import LOCATION
 from hiroba.kernel.model.errors import BadRequestData, TooComplexQuery, shown
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.query import parse_collation, parse_geo, parse_order, parse_q, parse_scope, parse_types
-from hiroba.kernel.query.tree import GeoQuery, OrderBy, TypeOr, TypeQuery
+from hiroba.kernel.query.tree import GeoQuery, OrderBy, Query, TypeOr, TypeQuery, links_of
 from hiroba.kernel.store.port import EntityQuery
 
 Selector: TypeAlias = tuple[tuple[str, ...] | None, str | None, TypeQuery | None]
@@ -74,7 +74,7 @@ def entity_query(broker: Broker, query: dict[str, str], context: Context) -> Ent
         id_pattern=query.get("idPattern"),
         types=types_of(query, context),
         attrs=_held(query, context),
-        q=parse_q(q, context.expand_name, expand_values=_words(query, "expandValues")) if q is not None else None,
+        q=_condition(query, q, context) if q is not None else None,
         scope=parse_scope(scope) if scope is not None else None,
         geo=geo_of(query, context),
         order=_order(query, context),
@@ -82,6 +82,17 @@ def entity_query(broker: Broker, query: dict[str, str], context: Context) -> Ent
         offset=offset,
         count=count,
     )
+
+
+def _condition(query: dict[str, str], text: str, context: Context) -> Query:
+    """Return the q of the parameters; raises BadRequestData when it follows more links than they allow (5.7.2.4)."""
+    found = parse_q(text, context.expand_name, expand_values=_words(query, "expandValues"))
+    depth, allowed = links_of(found), join_level(query)
+    if depth > allowed:
+        raise BadRequestData(
+            f"q follows {depth} links from entity to entity, but join and joinLevel ask for {allowed}."
+        )
+    return found
 
 
 def _order(query: dict[str, str], context: Context) -> tuple[OrderBy, ...]:
@@ -96,7 +107,8 @@ def _order(query: dict[str, str], context: Context) -> tuple[OrderBy, ...]:
 
 def _held(query: dict[str, str], context: Context) -> tuple[str, ...] | None:
     """Return the attributes of which an entity has to have one so that something of it can be shown, or None."""
-    held = attribute_names(query, context) or names(query, "pick", context)
+    chosen = projection_of(query, "pick", context)
+    held = attribute_names(query, context) or (chosen.names if chosen is not None else None)
     if held is None or not MEMBERS.isdisjoint(held):
         return None
     return tuple(name for name in held if name not in STAMPS)
@@ -133,7 +145,7 @@ def document_parameters(request: Request, body: dict[str, Any]) -> dict[str, str
     for name in TEXTS:
         if name in body:
             found[name] = _text(body, name)
-    for name in ("attrs", "pick", "omit", "datasetId"):
+    for name in ("attrs", "pick", "omit", "datasetId", "containedBy"):
         if name in body:
             found[name] = _list(body, name)
     geo = body.get("geoQ")

@@ -7,13 +7,14 @@ from typing import Any
 
 from hiroba.kernel.broker import decisions
 from hiroba.kernel.broker.broker import Broker
+from hiroba.kernel.broker.linking import resolved
 from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.errors import BadRequestData, HirobaError, ResourceNotFound
 from hiroba.kernel.model.expand import Fragment
 from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.model.instants import format_instant, now
 from hiroba.kernel.query import types_matcher
-from hiroba.kernel.query.tree import TypeQuery, attributes_of
+from hiroba.kernel.query.tree import TypeQuery, attributes_of, links_of
 from hiroba.kernel.store.port import Decide, EntityQuery, Mutation, Page, Stored, TenantStore
 
 PURGE_PAGE = 1000
@@ -50,7 +51,10 @@ async def retrieve_entity(broker: Broker, tenant: str, id: str, *, types: TypeQu
 async def query_entities(broker: Broker, tenant: str, query: EntityQuery, *, local: bool = False) -> Page:
     """Return a page of the entities that a query chooses (5.7.2); raises BadRequestData for one that is too wide."""
     check_width(query, local=local)
-    return await (await broker.store.tenant(tenant)).find(query)
+    store = await broker.store.tenant(tenant)
+    if links_of(query.q):
+        query = with_(query, q=await resolved(store, query.q))
+    return await store.find(query)
 
 
 async def replace_entity(broker: Broker, tenant: str, entity: Entity, *, types: TypeQuery | None = None) -> None:

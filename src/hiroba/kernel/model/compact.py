@@ -246,6 +246,9 @@ def _simplified(instance: Instance, context: Context, view: View) -> Any:
     member = VALUE_MEMBERS[kind]
     if member not in instance:
         return instance.get("value")
+    for carried in ("entity", "entityList"):
+        if carried in instance:
+            return instance[carried]
     value = instance[member]
     if member == "value" or member == "valueList":
         return compact_value(value, context)

@@ -5,6 +5,7 @@ from hiroba.kernel.query.collation import parse_collation
 from hiroba.kernel.query.geo import geo_matcher, parse_geo
 from hiroba.kernel.query.matching import matcher
 from hiroba.kernel.query.order import parse_order, sort_key
+from hiroba.kernel.query.projection import Projection, parse_projection
 from hiroba.kernel.query.q import parse_q
 from hiroba.kernel.query.render import render_q
 from hiroba.kernel.query.selection import parse_scope, parse_types, scope_matcher, types_matcher
@@ -12,6 +13,7 @@ from hiroba.kernel.query.temporal import parse_temporal, temporal_matcher
 from hiroba.kernel.query.tree import attributes_of
 
 __all__ = [
+    "Projection",
     "attributes_of",
     "geo_bbox",
     "geo_boxes",
@@ -20,6 +22,7 @@ __all__ = [
     "parse_collation",
     "parse_geo",
     "parse_order",
+    "parse_projection",
     "parse_q",
     "parse_scope",
     "parse_temporal",

@@ -9,7 +9,7 @@ from typing import Any, Final
 from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.ngsi_v2.names import shown_id
 from hiroba.kernel.query.moments import read_moment
-from hiroba.kernel.query.paths import Found, Kind, path_reader, plain
+from hiroba.kernel.query.paths import Found, Kind, Lookup, path_reader, plain
 from hiroba.kernel.query.patterns import compile_pattern
 from hiroba.kernel.query.selection import scope_matcher
 from hiroba.kernel.query.tree import And, Beyond, Compare, Exists, Or, Query, Range
@@ -25,21 +25,24 @@ _ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
 }
 
 
-def matcher(query: Query) -> Matcher:
+def matcher(query: Query, lookup: Lookup | None = None) -> Matcher:
     """Compile a tree to a function over entities; any instance of an attribute that meets a term counts.
 
-    Raises ValueError for a pattern that is none (never for a tree from `parse_q`).
+    Linked entities are had by `lookup`; without it a term about them is taken as met, so that what does not match then
+    never does. Raises ValueError for a pattern that is none (never for a tree from `parse_q`).
     """
     match query:
         case And(parts):
-            return _all(tuple(matcher(part) for part in parts))
+            return _all(tuple(matcher(part, lookup) for part in parts))
         case Or(parts):
-            return _any(tuple(matcher(part) for part in parts))
+            return _any(tuple(matcher(part, lookup) for part in parts))
+        case Exists(path) | Compare(path) if path.link is not None and lookup is None:
+            return lambda entity: True
         case Exists(path):
-            read = path_reader(path)
+            read = path_reader(path, lookup)
             return lambda entity: bool(read(entity))
         case Compare():
-            return _comparison(query)
+            return _comparison(query, lookup)
         case Beyond():
             return _beyond(query)
 
@@ -79,8 +82,8 @@ def _any(parts: tuple[Matcher, ...]) -> Matcher:
     return matches
 
 
-def _comparison(query: Compare) -> Matcher:
-    read = path_reader(query.path)
+def _comparison(query: Compare, lookup: Lookup | None) -> Matcher:
+    read = path_reader(query.path, lookup)
     test = _test(query)
 
     def matches(entity: Entity) -> bool:

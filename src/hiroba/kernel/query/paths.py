@@ -7,7 +7,8 @@ from enum import IntEnum
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from hiroba.kernel.model.entity import VALUE_MEMBERS, Entity, Instance
-from hiroba.kernel.query.tree import ENTITY_MEMBERS, INSTANCE_MEMBERS, Path
+from hiroba.kernel.model.linking import targets_of
+from hiroba.kernel.query.tree import ENTITY_MEMBERS, INSTANCE_MEMBERS, Link, Path
 
 MISSING: Final[Any] = object()
 _NOTHING: Final[tuple[Any, ...]] = ()
@@ -30,10 +31,16 @@ class Found(NamedTuple):
 
 
 Reader: TypeAlias = Callable[[Entity], Sequence[Found]]
+Lookup: TypeAlias = Callable[[str], Entity | None]
 
 
-def path_reader(path: Path) -> Reader:
-    """Compile a path to a function that returns what it leads to, one item per instance that has it."""
+def path_reader(path: Path, lookup: Lookup | None = None) -> Reader:
+    """Compile a path to a function that returns what it leads to, one item per instance that has it.
+
+    A path into linked entities needs a `lookup` of entities by id; without one it leads nowhere.
+    """
+    if path.link is not None:
+        return _linked_reader(path.attr, path.link, lookup)
     if path.attr in ENTITY_MEMBERS:
         return _member_reader(path)
     attr = path.attr
@@ -54,6 +61,23 @@ def path_reader(path: Path) -> Reader:
             one = take(instances[0])
             return _NOTHING if one is MISSING else (one,)
         return [one for one in map(take, instances) if one is not MISSING]
+
+    return read
+
+
+def _linked_reader(attr: str, link: Link, lookup: Lookup | None) -> Reader:
+    if lookup is None:
+        return lambda entity: _NOTHING
+    find, inner, types = lookup, path_reader(link.path, lookup), frozenset(link.types)
+
+    def read(entity: Entity) -> Sequence[Found]:
+        found: list[Found] = []
+        for instance in entity.get("attrs", {}).get(attr, _NOTHING):
+            for id in targets_of(instance):
+                linked = find(id)
+                if linked is not None and (not types or not types.isdisjoint(linked["type"])):
+                    found.extend(inner(linked))
+        return found
 
     return read
 

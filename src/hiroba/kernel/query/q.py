@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection
 from typing import Any, Final
 from urllib.parse import unquote
 
-from hiroba.kernel.model.errors import BadRequestData
 from hiroba.kernel.query.moments import MOMENT, read_moment
 from hiroba.kernel.query.patterns import compile_pattern
 from hiroba.kernel.query.scan import Scanner
@@ -20,6 +19,7 @@ from hiroba.kernel.query.tree import (
     And,
     Compare,
     Exists,
+    Link,
     Or,
     Path,
     Query,
@@ -52,7 +52,7 @@ def parse_q(text: str, expand: Expand, *, expand_values: Collection[str] = ()) -
 
     `expand_values` are the short names of attributes whose text values are terms to be expanded as well. In
     a name, `%XX` stands for a character that the grammar does not allow there (so that whole IRIs can be
-    written). Raises BadRequestData naming the place, also for paths into linked entities, and TooComplexQuery
+    written). Raises BadRequestData naming the place, and TooComplexQuery
     beyond 8 KB, 100 terms or depth 20.
     """
     parser = _Parser(Scanner(text, "q"), expand, frozenset(expand_values))
@@ -74,11 +74,13 @@ def decoded_q(text: str) -> str:
         return text
 
 
-def parse_path(scan: Scanner, expand: Expand) -> Path:
-    """Parse an attribute path `name.name[key.key]` where the scanner stands; raises BadRequestData."""
+def parse_path(scan: Scanner, expand: Expand, depth: int = 0) -> Path:
+    """Parse an attribute path `name.name[key.key]` or `name{path}` where the scanner stands; raises BadRequestData."""
     attr = parse_name(scan, "an attribute name")
     if attr not in ENTITY_MEMBERS:
         attr = expand(attr)
+    if scan.peek() == "{":
+        return Path(attr, link=_parse_link(scan, expand, depth))
     sub: list[str] = []
     while scan.peek() == ".":
         scan.at += 1
@@ -87,11 +89,36 @@ def parse_path(scan: Scanner, expand: Expand) -> Path:
         name = parse_name(scan, "a sub-attribute name")
         sub.append(name if name in INSTANCE_MEMBERS else expand(name))
         scan.nest(len(sub))
-    if scan.peek() == "{":
-        raise BadRequestData(f"{scan.what}: 'name{{…}}' leads into linked entities, which join has to ask for")
     keys = _parse_keys(scan)
     trail = tuple(key if key.startswith(("*", "@")) else expand(key) for key in keys)
     return Path(attr, tuple(sub), trail, () if keys == trail else keys)
+
+
+def _parse_link(scan: Scanner, expand: Expand, depth: int) -> Link:
+    """Parse what stands in the braces behind a Relationship: a path, types of its targets and a colon before it."""
+    scan.nest(depth + 1)
+    scan.at += 1
+    start = scan.at
+    types: list[str] = []
+    while True:
+        at = scan.at
+        name = scan.match(_NAME) or ""
+        hint, colon, _ = name.partition(":")
+        if name and scan.peek() == ",":
+            types.append(name)
+            scan.at += 1
+            continue
+        if colon and "//" not in name:
+            types.append(hint)
+            scan.at = at + len(hint) + 1
+        else:
+            scan.at = at if types else start
+        break
+    link = Link(parse_path(scan, expand, depth + 1), tuple(expand(one) for one in types))
+    if scan.peek() != "}":
+        raise scan.error("'}'")
+    scan.at += 1
+    return link
 
 
 def parse_name(scan: Scanner, expected: str) -> str:

@@ -49,6 +49,10 @@ def _render(query: Query, compact: Callable[[str], str], *, inside: type[And] | 
 
 def render_path(path: Path, compact: Callable[[str], str] = str) -> str:
     """Return the text of a path, names shortened by `compact`."""
+    if path.link is not None:
+        hint = ",".join(_name(compact(one)) for one in path.link.types)
+        inner = render_path(path.link.path, compact)
+        return f"{_name(compact(path.attr))}{{{hint + ':' if hint else ''}{inner}}}"
     names = [path.attr if path.attr in ENTITY_MEMBERS else _name(compact(path.attr))]
     names += [name if name in INSTANCE_MEMBERS else _name(compact(name)) for name in path.sub]
     keys = path.keys or tuple(compact(key) for key in path.trail)

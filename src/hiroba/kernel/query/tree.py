@@ -30,13 +30,23 @@ class Path:
     `attr` is an IRI, or one of `ENTITY_MEMBERS` for the entity's own members. `sub` are sub-attribute IRIs,
     or one of `INSTANCE_MEMBERS` (then the last). `trail` are the expanded keys inside a compound value.
     `keys` are the same keys as written, needed for languages of a LanguageProperty (`*`: any) and for JSON
-    and GeoJSON values; empty when they do not differ from `trail`.
+    and GeoJSON values; empty when they do not differ from `trail`. With a `link`, `attr` is a Relationship and there is
+    nothing else.
     """
 
     attr: str
     sub: tuple[str, ...] = ()
     trail: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Lead from a Relationship on into the entities that it links to, those of one of `types` (IRIs; none: any)."""
+
+    path: Path
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,21 @@ def attributes_of(query: Query) -> frozenset[str]:
             return frozenset().union(*map(attributes_of, parts))
         case Exists(path) | Compare(path) | Beyond(_, path):
             return frozenset() if path.attr in ENTITY_MEMBERS else frozenset({path.attr})
+
+
+def links_of(query: Query | None) -> int:
+    """Return how many links a query follows at most, one after the other."""
+    match query:
+        case None:
+            return 0
+        case And(parts) | Or(parts):
+            return max(map(links_of, parts), default=0)
+        case Exists(path) | Compare(path) | Beyond(_, path):
+            depth = 0
+            while path.link is not None:
+                depth += 1
+                path = path.link.path
+            return depth
 
 
 @dataclass(frozen=True, slots=True)

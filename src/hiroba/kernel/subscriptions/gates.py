@@ -66,7 +66,7 @@ def _terms(query: Query | None) -> Iterator[Compare]:
 
 def _term_gate(term: Compare) -> Gate | None:
     path = term.path
-    if path.sub or path.trail or path.attr in ENTITY_MEMBERS or term.instant:
+    if path.link is not None or path.sub or path.trail or path.attr in ENTITY_MEMBERS or term.instant:
         return None
     if term.op == "==" and not any(isinstance(value, Range) for value in term.values):
         return Equal(path.attr, term.values)

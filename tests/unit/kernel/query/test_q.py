@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hiroba.kernel.model.errors import BadRequestData, TooComplexQuery
+from hiroba.kernel.query.matching import matcher
 from hiroba.kernel.query.q import decoded_q, parse_q
 from hiroba.kernel.query.render import render_q
-from hiroba.kernel.query.tree import And, Compare, Exists, Or, Path, Range
+from hiroba.kernel.query.tree import And, Compare, Exists, Link, Or, Path, Range, links_of
 
 
 def iri(name: str) -> str:
@@ -182,9 +183,43 @@ def test_an_error_says_what_was_expected_where(text: str, place: str, expected: 
     assert expected in raised.value.detail
 
 
-def test_linked_entities_are_refused_by_name() -> None:
-    with pytest.raises(BadRequestData, match="linked"):
-        parse_q("sensor{Device:humidity}==40", same)
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("sensor{humidity}", Path("sensor", link=Link(Path("humidity")))),
+        ("sensor{Device:humidity}", Path("sensor", link=Link(Path("humidity"), ("Device",)))),
+        ("sensor{Device,Probe:humidity}", Path("sensor", link=Link(Path("humidity"), ("Device", "Probe")))),
+        ("a{b{c.d[e]}}", Path("a", link=Link(Path("b", link=Link(Path("c", ("d",), ("e",))))))),
+    ],
+)
+def test_paths_into_linked_entities(text: str, path: Path) -> None:
+    """4.9, examples 13 and 14."""
+    tree = parse_q(f"{text}==40", same)
+    assert tree == Compare(path, "==", (40,))
+    assert parse_q(render_q(tree), same) == tree
+    assert links_of(tree) == text.count("{")
+
+
+@pytest.mark.parametrize("text", ["a{", "a{}", "a{b", "a{b}}", "a{,b}", "a{T:}", "a{b};c{", "a{" * 21 + "b"])
+def test_broken_paths_into_linked_entities_are_refused(text: str) -> None:
+    with pytest.raises((BadRequestData, TooComplexQuery)):
+        parse_q(text, same)
+
+
+def test_linked_entities_decide_where_they_are_known() -> None:
+    """4.9; without knowing them a term about them may be met."""
+    linked = {"id": "urn:x:2", "type": ["Device"], "attrs": {"humidity": [{"type": "Property", "value": 40}]}}
+    entity = {"id": "urn:x:1", "type": ["T"], "attrs": {"sensor": [{"type": "Relationship", "object": "urn:x:2"}]}}
+    for text, expected in (
+        ("sensor{humidity}==40", True),
+        ("sensor{humidity}>40", False),
+        ("sensor{Device:humidity}", True),
+        ("sensor{Probe:humidity}", False),
+        ("other{humidity}", False),
+    ):
+        assert matcher(parse_q(text, same), {"urn:x:2": linked}.get)(entity) is expected, text
+        assert matcher(parse_q(text, same))(entity) is True
+        assert matcher(parse_q(text, same), {}.get)(entity) is False
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def _compare(query: Compare, names: Names) -> Leaf | None:
     attr = names.ids.get(path.attr)
     if attr is None:
         return NOTHING
-    if path.sub or query.op in ("!=", "!~="):
+    if path.sub or path.link is not None or query.op in ("!=", "!~="):
         return Leaf(((_ANY, (attr,)),))
     selects: list[tuple[str, tuple[Any, ...]]] = []
     if query.op == "~=":
