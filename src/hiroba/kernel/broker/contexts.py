@@ -74,6 +74,7 @@ class Contexts:
         self._base = base_url.rstrip("/")
         self._patience = fetch_seconds
         self._builtin = builtin_documents()
+        self._since = _now()
         self._served: dict[str, Served] = {}
         self._by_url: dict[str, Served] = {}
         self._compiled: dict[bytes, Context] = {}
@@ -173,6 +174,9 @@ class Contexts:
         Without a tenant every one is found: who has its address may read it, since Link headers carry no tenant.
         """
         found = self._served.get(name) or self._by_url.get(name)
+        if found is None and name in self._builtin:
+            # what comes with the program is a copy like any other, and as fresh as the program
+            return Served(name, name, "Cached", self._builtin[name], self._since)
         if found is None or (tenant and found.tenant not in ("", tenant)):
             raise ResourceNotFound(f"No @context is kept under {name!r}.")
         return found
@@ -180,8 +184,11 @@ class Contexts:
     async def remove(self, name: str, tenant: str = "", *, reload: bool = False) -> None:
         """Forget a context, or with `reload` fetch a cached one anew (5.13.5).
 
-        Raises ResourceNotFound, BadRequestData for what has to stay, LdContextNotAvailable when it cannot be reloaded.
+        The core @context comes with the program, so that there is nothing to fetch anew. Raises ResourceNotFound,
+        BadRequestData for what has to stay, LdContextNotAvailable when it cannot be reloaded.
         """
+        if name in self._builtin and reload:
+            return
         if name in self._builtin:
             raise BadRequestData(f"{name} is the core @context, which every request needs; it stays.")
         served = self.served(name, tenant)

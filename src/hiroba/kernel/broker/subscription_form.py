@@ -14,6 +14,7 @@ from hiroba.kernel.model.ids import check_uri
 from hiroba.kernel.model.instants import parse_instant
 from hiroba.kernel.query.geo import parse_geo
 from hiroba.kernel.query.patterns import compile_pattern
+from hiroba.kernel.query.projection import Projection, parse_projection
 from hiroba.kernel.query.q import decoded_q, parse_q
 from hiroba.kernel.query.selection import parse_scope, parse_types
 from hiroba.kernel.query.tree import GeoQuery
@@ -30,8 +31,10 @@ TRIGGERS: Final = (
     "attributeUpdated",
     "attributeDeleted",
 )
+DEFAULT_TRIGGERS: Final = ("attributeCreated", "attributeUpdated")
 FORMATS: Final = ("normalized", "concise", "simplified", "keyValues")
 ACCEPTS: Final = ("application/json", "application/ld+json", "application/geo+json")
+DEEPEST: Final = 10
 ENTITY_MEMBERS: Final = ("id", "type", "scope")
 NOTIFICATION_READ_ONLY: Final = (
     "status",
@@ -162,9 +165,31 @@ def _attributes(value: Any, name: str, expand: Expand) -> None:
 
 def _members(value: Any, name: str, expand: Expand) -> None:
     _texts(value, name, expand)
-    for one in value:
-        if one not in ENTITY_MEMBERS:
-            _expands(one, name, expand)
+    _projection(value, name, expand)
+
+
+Projections = tuple[Projection | None, Projection | None]
+
+
+def projections(notification: Body, expand: Expand) -> Projections:
+    """Return what `pick` and `omit` of a notification choose, linked entities included (4.21)."""
+    pick, omit = (
+        _projection(notification[name], f"notification.{name}", expand) if name in notification else None
+        for name in ("pick", "omit")
+    )
+    return pick, omit
+
+
+def _projection(value: list[str], name: str, expand: Expand) -> Projection:
+    def member(word: str) -> str:
+        if word in ENTITY_MEMBERS:
+            return word
+        try:
+            return expand(word)
+        except HirobaError as error:
+            raise BadRequestData(f"{name} has {word!r}: {error.detail}") from error
+
+    return parse_projection(",".join(value), name, member)
 
 
 def _expands(term: str, name: str, expand: Expand) -> None:
@@ -253,11 +278,26 @@ def _notification(value: Any, expand: Expand, schemes: Collection[str]) -> None:
         raise BadRequestData(f"notification.join is {value['join']!r}; choose flat, inline or @none.")
     if value.get("showChanges") and value.get("format") in ("simplified", "keyValues"):
         raise BadRequestData("notification.showChanges cannot be true with the simplified format.")
-    if set(value.get("pick", ())) & set(value.get("omit", ())):
-        raise BadRequestData("notification.pick and notification.omit name the same member.")
+    _chosen(value, expand)
     if "endpoint" not in value:
         raise BadRequestData("notification.endpoint is missing; it says where to notify.")
     _endpoint(value["endpoint"], expand, schemes)
+
+
+def _chosen(value: Body, expand: Expand) -> None:
+    """Check how linked entities go along, and what is chosen of all (4.5.23, 4.21)."""
+    level = value.get("joinLevel", 1)
+    if level != int(level) or level > DEEPEST:
+        raise BadRequestData(f"notification.joinLevel is {level!r}; give a whole number from 1 to {DEEPEST}.")
+    level = int(level) if value.get("join", "@none") != "@none" else 0
+    pick, omit = projections(value, expand)
+    depth = max(one.depth if one is not None else 0 for one in (pick, omit))
+    if depth > level:
+        raise BadRequestData(
+            f"notification.pick or omit follows {depth} links, but join and joinLevel ask for {level}."
+        )
+    if pick is not None and omit is not None and set(pick.names) & set(omit.plain):
+        raise BadRequestData("notification.pick and notification.omit name the same member.")
 
 
 def _endpoint(value: Any, expand: Expand, schemes: Collection[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from hiroba.kernel.broker.broker import Broker
 from hiroba.kernel.broker.subscription_board import SUBSCRIPTIONS, TALLIES, Tally
 from hiroba.kernel.broker.subscription_form import (
+    DEFAULT_TRIGGERS,
     Body,
     check_expiry,
     check_subscription,
@@ -21,6 +22,7 @@ from hiroba.kernel.model.ids import check_uri, new_urn
 from hiroba.kernel.model.instants import format_instant, now, parse_instant
 
 NULL = "urn:ngsi-ld:null"
+_MEMBER = re.compile(r"[^,|{}\s]+")
 _WORD = re.compile(r"[^;|,()\s]+")
 
 
@@ -227,9 +229,13 @@ def _document(record: Body, tally: Tally | None, context: Context, *, sys_attrs:
     notification = dict(body["notification"])
     for name in ("attributes", "pick", "omit"):
         if name in notification:
-            notification[name] = [short("notification", one) for one in notification[name]]
+            notification[name] = [
+                _MEMBER.sub(lambda match: short("notification", match[0]), one) for one in notification[name]
+            ]
     notification["endpoint"] = {"accept": "application/json", **notification["endpoint"]}
     notification.setdefault("format", "normalized")
+    if "timeInterval" not in body:
+        body.setdefault("notificationTrigger", list(DEFAULT_TRIGGERS))
     if tally is not None:
         notification |= tally.members()
     body["notification"] = notification

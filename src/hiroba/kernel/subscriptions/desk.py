@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from hiroba.kernel.broker.linking import getter, meets, resolved
 from hiroba.kernel.broker.subscription_board import (
     ORION_SUBSCRIPTIONS,
     SUBSCRIPTIONS,
@@ -55,7 +56,7 @@ class Desk:
         self._store = store
         self._board = board
         self._settings = settings
-        self._means = Means(settings, context, deliverer, slots, self._present, self._more, self._retire)
+        self._means = Means(settings, context, deliverer, slots, self._present, self._more, self._retire, getter(store))
         self._index = SubscriptionIndex()
         self._outboxes: dict[str, Outbox] = {}
         self._kept: dict[str, dict[str, object]] = {}
@@ -163,7 +164,8 @@ class Desk:
         if len(self._index):
             for change in batch:
                 for entry in self._index.matches(change, moment):
-                    chosen.setdefault(entry.id, []).append(change)
+                    if not entry.links or await self._meets(entry, change.entity):
+                        chosen.setdefault(entry.id, []).append(change)
                 if time.perf_counter() - turn > LONGEST_TURN:
                     await asyncio.sleep(0)
                     turn = time.perf_counter()
@@ -180,6 +182,8 @@ class Desk:
         upto = page[-1].seq if page else self._position
         # what lies beyond the position is still to come through the feed
         found = [one for one in page if one.seq <= self._position and match(entry, one, moment)]
+        if entry.links:
+            found = [one for one in found if await self._meets(entry, one.entity)]
         return found, upto if upto < self._position else None
 
     async def _present(self, entry: Entry, ids: Sequence[str]) -> list[Entity]:
@@ -193,9 +197,13 @@ class Desk:
             entity = stored.entity
             if entry.selects and not any(selects(entity) for selects in entry.selects):
                 continue
-            if test is None or test(entity):
+            if (test is None or test(entity)) and (not entry.links or await self._meets(entry, entity)):
                 found.append(entity)
         return found
+
+    async def _meets(self, entry: Entry, entity: Entity) -> bool:
+        """Tell whether an entity, and those that it links to now, meet the condition of a subscription."""
+        return entry.condition.q is None or await meets(self._means.get, entity, entry.condition.q)
 
     async def _repeat(self, entry: Entry, box: Outbox) -> None:
         """Notify of all subscribed entities whenever the time interval has passed (5.8.6)."""
@@ -216,6 +224,8 @@ class Desk:
     async def _tell_all(self, entry: Entry, box: Outbox) -> None:
         told: set[str] = set()
         for query in entry.queries(PERIODIC_PAGE):
+            if entry.links:
+                query = replace(query, q=await resolved(self._store, query.q))
             offset, more = 0, True
             while more:
                 page = await self._store.find(replace(query, offset=offset))

@@ -6,24 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hiroba.kernel.broker.subscription_form import geo_query
+from hiroba.kernel.broker.subscription_form import DEFAULT_TRIGGERS, Projections, geo_query, projections
 from hiroba.kernel.model.compact import View
 from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.model.instants import parse_instant
+from hiroba.kernel.model.linking import Join
 from hiroba.kernel.model.ngsi_v2.rendering import Shape
 from hiroba.kernel.query.geo import geo_matcher
 from hiroba.kernel.query.matching import matcher
 from hiroba.kernel.query.patterns import compile_pattern
 from hiroba.kernel.query.q import decoded_q, parse_q
 from hiroba.kernel.query.selection import parse_scope, parse_types, scope_matcher, types_matcher
-from hiroba.kernel.query.tree import GeoQuery, Query, ScopeQuery, TypeIs, TypeOr, TypeQuery
+from hiroba.kernel.query.tree import GeoQuery, Query, ScopeQuery, TypeIs, TypeOr, TypeQuery, links_of
 from hiroba.kernel.store.port import Change, EntityQuery
 
 Test = Callable[[Entity], bool]
 Record = dict[str, Any]
 
 SECOND: Final = 1_000_000
-DEFAULT_TRIGGERS: Final = ("attributeCreated", "attributeUpdated")
 _KINDS: Final[dict[str, frozenset[str]]] = {
     "attributeCreated": frozenset({"created"}),
     "attributeUpdated": frozenset({"updated"}),
@@ -138,6 +138,9 @@ class Entry:
     context: str
     endpoint: Endpoint
     orion: Orion | None = None
+    join: Join | None = None
+    links: int = 0
+    """How many links the condition follows at most, one after the other."""
 
     def alive(self, moment: int) -> bool:
         """Tell whether the subscription is active at an instant."""
@@ -179,6 +182,8 @@ def compile_entry(tenant: str, record: Record) -> Entry:
     expand = _names(record, "watchedAttributes")
     selectors = tuple(_selector(one, _names(record, "entities")) for one in body.get("entities", ()))
     expires_at = body.get("expiresAt")
+    condition = _condition(record)
+    chosen = projections(notification, _names(record, "notification"))
     return Entry(
         tenant=tenant,
         id=body["id"],
@@ -186,7 +191,7 @@ def compile_entry(tenant: str, record: Record) -> Entry:
         selectors=selectors,
         selects=tuple(one.test() for one in selectors),
         watched=frozenset(expand(term) for term in watched) if watched is not None else None,
-        condition=_condition(record),
+        condition=condition,
         kinds=frozenset().union(*(_KINDS[trigger] for trigger in triggers)),
         on_created="entityCreated" in triggers,
         on_deleted="entityDeleted" in triggers,
@@ -195,10 +200,12 @@ def compile_entry(tenant: str, record: Record) -> Entry:
         throttling=int(body.get("throttling", 0) * SECOND),
         interval=int(body.get("timeInterval", 0) * SECOND),
         created_at=parse_instant(record["createdAt"]),
-        view=_view(body, _names(record, "notification")),
+        view=_view(body, _names(record, "notification"), chosen),
         show_changes=notification.get("showChanges", False),
         context=record["context"],
         endpoint=_endpoint(notification["endpoint"]),
+        join=_join(notification, chosen),
+        links=links_of(condition.q),
     )
 
 
@@ -226,13 +233,18 @@ def _condition(record: Record) -> Condition:
     )
 
 
-def _view(body: dict[str, Any], expand: Callable[[str], str]) -> View:
-    notification = body["notification"]
+def _join(notification: dict[str, Any], chosen: Projections) -> Join | None:
+    """Return how linked entities go along with those that changed (4.5.23), None when they do not."""
+    join = notification.get("join", "@none")
+    if join == "@none":
+        return None
+    return Join(join == "flat", int(notification.get("joinLevel", 1)), pick=chosen[0], omit=chosen[1])
 
-    def members(name: str) -> tuple[str, ...] | None:
-        given = notification.get(name)
-        own = ("id", "type", "scope")
-        return tuple(one if one in own else expand(one) for one in given) if given is not None else None
+
+def _view(body: dict[str, Any], expand: Callable[[str], str], chosen: Projections) -> View:
+    notification = body["notification"]
+    pick, omit = chosen
+    attributes = notification.get("attributes")
 
     asked = notification.get("format", "normalized")
     datasets = body.get("datasetId")
@@ -240,9 +252,9 @@ def _view(body: dict[str, Any], expand: Callable[[str], str]) -> View:
         format=_FORMATS.get(asked, asked),
         sys_attrs=notification.get("sysAttrs", False),
         lang=body.get("lang"),
-        pick=members("pick"),
-        omit=members("omit"),
-        attrs=members("attributes"),
+        pick=pick.names if pick is not None else None,
+        omit=omit.plain if omit is not None else None,
+        attrs=tuple(expand(one) for one in attributes) if attributes is not None else None,
         datasets=frozenset(datasets) if datasets is not None else None,
     )
 

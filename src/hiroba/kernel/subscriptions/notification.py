@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from hiroba.kernel.model.compact import View, compact_entity, compact_instance, feature_collection
+from hiroba.kernel.model.compact import View, compact_entity, compact_instance, feature_collection, to_feature
 from hiroba.kernel.model.context import CORE_URL, Context
 from hiroba.kernel.model.entity import VALUE_MEMBERS, Entity, Instance
 from hiroba.kernel.model.ids import new_urn
@@ -56,8 +56,18 @@ class Notification:
     publication: Publication | None = None
 
 
-def render(entry: Entry, data: Sequence[Change | Entity], context: Context, *, at: int) -> Notification:
-    """Return the notification about changes (or, for a periodic one, entities) at an instant (µs)."""
+def render(
+    entry: Entry,
+    data: Sequence[Change | Entity],
+    context: Context,
+    *,
+    at: int,
+    beside: Sequence[tuple[Entity, View]] = (),
+) -> Notification:
+    """Return the notification about changes (or, for a periodic one, entities) at an instant (µs).
+
+    `beside` are linked entities that stand after those, each as its view shows it.
+    """
     geojson = entry.endpoint.accept == GEO_JSON
     id = new_urn("Notification")
     body: dict[str, Any] = {
@@ -68,11 +78,12 @@ def render(entry: Entry, data: Sequence[Change | Entity], context: Context, *, a
     }
     if geojson:
         body["data"] = feature_collection([_entity(one) for one in data], context, entry.view, None)
+        body["data"]["features"] += [to_feature(one, context, view) for one, view in beside]
     else:
         body["data"] = [
             told(entry, one, context) if isinstance(one, Change) else compact_entity(one, context, entry.view)
             for one in data
-        ]
+        ] + [compact_entity(one, context, view) for one, view in beside]
     prefer = next((value for name, value in entry.endpoint.headers if name.lower() == "prefer"), "")
     linked = entry.endpoint.accept == "application/json" or (geojson and prefer == "body=json")
     if not linked:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from hiroba.kernel.broker.linking import Get
 from hiroba.kernel.broker.subscription_board import Tally
 from hiroba.kernel.model.context import Context
 from hiroba.kernel.model.entity import Entity
@@ -18,8 +19,9 @@ from hiroba.kernel.model.instants import now
 from hiroba.kernel.store.port import Change
 from hiroba.kernel.subscriptions.delivery import Deliverer, DeliveryFailed, DeliverySettings
 from hiroba.kernel.subscriptions.entry import SECOND, Entry
+from hiroba.kernel.subscriptions.joining import joined
 from hiroba.kernel.subscriptions.ngsi_v2.rendering import render_orion
-from hiroba.kernel.subscriptions.notification import render
+from hiroba.kernel.subscriptions.notification import Notification, render
 
 LOG = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ class Means:
     present: Callable[[Entry, Sequence[str]], Awaitable[list[Entity]]]
     more: Callable[[Entry, int, int], Awaitable[tuple[list[Change], int | None]]]
     retire: Callable[[Entry], Awaitable[None]]
+    get: Get
 
 
 @dataclass(slots=True)
@@ -226,8 +229,7 @@ class Outbox:
             tally.last_sent = now()
             try:
                 context = await self._means.context(entry.context)
-                write = render if entry.orion is None else render_orion
-                notification = write(entry, data, context, at=tally.last_sent)
+                notification = await self._written(data, context, tally.last_sent)
                 tally.code = await self._means.deliverer(entry.endpoint.uri).deliver(notification, timeout=limit)
             except (DeliveryFailed, HirobaError) as error:
                 self._failed(str(error))
@@ -238,6 +240,15 @@ class Outbox:
         tally.last_success = now()
         self._warned = False
         return True
+
+    async def _written(self, data: Sequence[Change | Entity], context: Context, at: int) -> Notification:
+        entry = self.entry
+        if entry.orion is not None:
+            return render_orion(entry, data, context, at=at)
+        if entry.join is None:
+            return render(entry, data, context, at=at)
+        whole = await joined(self._means.get, entry, data, context, join=entry.join)
+        return render(entry, whole.data, context, at=at, beside=whole.beside)
 
     def _failed(self, reason: str) -> None:
         tally = self.tally
