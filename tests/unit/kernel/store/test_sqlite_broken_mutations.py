@@ -14,9 +14,9 @@ from hiroba.kernel.broker import decisions
 from hiroba.kernel.model.entity import LOCATION, Entity
 from hiroba.kernel.model.errors import HirobaError, StoreUnavailable
 from hiroba.kernel.query.geo import parse_geo
+from hiroba.kernel.store.batch import Batch
 from hiroba.kernel.store.port import EntityQuery, Mutation
 from hiroba.kernel.store.sqlite import SqliteStore, rows
-from hiroba.kernel.store.sqlite.batch import Batch
 
 AT = "2026-04-01T00:00:00.000Z"
 

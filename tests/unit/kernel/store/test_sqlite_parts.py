@@ -6,8 +6,8 @@ import apsw
 import pytest
 
 from hiroba.kernel.model.errors import StoreUnavailable
+from hiroba.kernel.store.cache import Cache
 from hiroba.kernel.store.port import Stored
-from hiroba.kernel.store.sqlite.cache import Cache
 from hiroba.kernel.store.sqlite.files import DEFAULT_FILE, file_name, unavailable
 from hiroba.kernel.store.sqlite.names import Names
 from hiroba.kernel.store.sqlite.schema import MIGRATIONS, prepare, tenant_of, version_of

@@ -6,7 +6,7 @@ import pytest
 
 from hiroba.kernel.model.entity import LOCATION
 from hiroba.kernel.query.moments import read_moment
-from hiroba.kernel.store.sqlite import rows
+from hiroba.kernel.store import rows
 
 
 def prop(value: object) -> dict[str, object]:

@@ -9,9 +9,11 @@ import apsw
 import orjson
 
 from hiroba.kernel.model.entity import Entity, Instance
+from hiroba.kernel.store.batch import history_row, instant, instant_text
+from hiroba.kernel.store.expiry import now
 from hiroba.kernel.store.port import HistoryAdd, HistoryCut, HistoryEdit
-from hiroba.kernel.store.sqlite.batch import PUT_HISTORY, history_row, instant, instant_text
-from hiroba.kernel.store.sqlite.shared import Shared, now
+from hiroba.kernel.store.sqlite.shared import Shared
+from hiroba.kernel.store.sqlite.tables import PUT_HISTORY
 
 APART: Final = 1 << 62
 """Seqs from here on are of rows that no change of the log brought; they count on among those of one instant."""

@@ -9,8 +9,9 @@ import apsw
 import orjson
 
 from hiroba.kernel.model.entity import Entity, Instance
+from hiroba.kernel.store.batch import KINDS, OPS
+from hiroba.kernel.store.deciding import put_back
 from hiroba.kernel.store.port import AttributeChange, Change
-from hiroba.kernel.store.sqlite.batch import KINDS, OPS
 from hiroba.kernel.store.sqlite.names import Names
 
 _READ: Final = (
@@ -52,7 +53,7 @@ def _change(db: apsw.Connection, names: Names, row: tuple[Any, ...]) -> Change:
     entity: Entity = orjson.loads(doc)
     iris = tuple(names.iris[type_] for type_ in orjson.loads(types))
     entity["id"], entity["type"] = id, list(iris)
-    _put_back(entity, changes, deleted=OPS[op] == "deleted")
+    put_back(entity, changes, deleted=OPS[op] == "deleted")
     return Change(seq, at, OPS[op], id, iris, changes, entity, seq)
 
 
@@ -65,19 +66,3 @@ def _before(
         return None
     instance: Instance = orjson.loads(row[0])
     return instance
-
-
-def _put_back(entity: Entity, changes: Sequence[AttributeChange], *, deleted: bool) -> None:
-    """Set the changed attributes to what they were then: after the change, or before it for a deleted entity."""
-    if deleted:
-        entity["attrs"] = {}
-    attrs = entity["attrs"]
-    for change in changes:
-        then = change.before if deleted else change.after
-        others = [one for one in attrs.get(change.attribute, ()) if one.get("datasetId") != change.dataset]
-        if then is not None:
-            others = [*others, then] if change.dataset else [then, *others]
-        if others:
-            attrs[change.attribute] = others
-        else:
-            attrs.pop(change.attribute, None)

@@ -1,8 +1,8 @@
-"""Tells which types and attributes are in use, and groups points for a map."""
+"""Groups points for a map."""
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final
 
@@ -10,47 +10,13 @@ import apsw
 
 from hiroba.kernel.model.entity import LOCATION
 from hiroba.kernel.query.tree import TypeIs, TypeQuery
-from hiroba.kernel.store.port import AttributeUse, Cluster, TypeUse
-from hiroba.kernel.store.sqlite import plan, rows
-from hiroba.kernel.store.sqlite.shared import Shared, now
+from hiroba.kernel.store import rows
+from hiroba.kernel.store.expiry import now
+from hiroba.kernel.store.port import Cluster
+from hiroba.kernel.store.sqlite import plan
+from hiroba.kernel.store.sqlite.shared import Shared
 
 _KEPT: Final = 256
-
-
-def type_uses(shared: Shared) -> list[TypeUse]:
-    """Return the types in use, by name."""
-    iris = shared.names.iris
-    counts: dict[int, int] = {}
-    attrs: defaultdict[int, list[str]] = defaultdict(list)
-    for (type_, attr, _), n in shared.usage.items():
-        if type_ and n > 0:
-            if attr:
-                attrs[type_].append(iris[attr])
-            else:
-                counts[type_] = n
-    uses = [TypeUse(iris[type_], n, tuple(sorted(attrs[type_]))) for type_, n in counts.items()]
-    return sorted(uses, key=lambda use: use.type)
-
-
-def attribute_uses(shared: Shared) -> list[AttributeUse]:
-    """Return the attributes in use, by name."""
-    iris = shared.names.iris
-    counts: dict[int, int] = {}
-    types: defaultdict[int, list[str]] = defaultdict(list)
-    kinds: defaultdict[int, list[str]] = defaultdict(list)
-    for (type_, attr, kind), n in shared.usage.items():
-        if attr and n > 0:
-            if type_:
-                types[attr].append(iris[type_])
-            elif kind:
-                kinds[attr].append(kind)
-            else:
-                counts[attr] = n
-    uses = [
-        AttributeUse(iris[attr], n, tuple(sorted(types[attr])), tuple(sorted(kinds[attr])))
-        for attr, n in counts.items()
-    ]
-    return sorted(uses, key=lambda use: use.attribute)
 
 
 def clusters(

@@ -7,10 +7,7 @@ from typing import Final
 
 import apsw
 
-from hiroba.kernel.model.entity import Attributes, Entity
-from hiroba.kernel.store.port import AttributeChange, Verdict
-from hiroba.kernel.store.sqlite.batch import instant_text
-from hiroba.kernel.store.sqlite.shared import expired, now
+from hiroba.kernel.store.expiry import now
 from hiroba.kernel.store.sqlite.writer import Writer
 
 _ROWS: Final = 400
@@ -55,25 +52,6 @@ def _trim_history(db: apsw.Connection, *, before: int, start: int) -> int | None
         (start, refs[-1], before),
     )
     return int(refs[-1])
-
-
-def swept(present: Entity | None) -> Verdict:
-    """Decide what stays of an entity of which something has expired; it is shown as none when all of it has."""
-    if present is None:
-        return Verdict(write=True)
-    at = now()
-    changes: list[AttributeChange] = []
-    attrs: Attributes = {}
-    for iri, instances in present["attrs"].items():
-        kept = [one for one in instances if "expiresAt" not in one or not expired(one, at)]
-        if kept:
-            attrs[iri] = kept
-        changes.extend(
-            AttributeChange(iri, one.get("datasetId"), "deleted", one, None) for one in instances if one not in kept
-        )
-    if not changes:  # renewed meanwhile
-        return Verdict(write=False)
-    return Verdict(write=True, entity={**present, "modifiedAt": instant_text(at), "attrs": attrs}, changes=changes)
 
 
 def expired_ids(db: apsw.Connection, at: int) -> list[str]:

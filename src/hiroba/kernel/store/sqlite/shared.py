@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import apsw
 
-from hiroba.kernel.model.entity import Entity
 from hiroba.kernel.query.tree import TypeQuery
+from hiroba.kernel.store.cache import Cache
+from hiroba.kernel.store.expiry import expired as expired
+from hiroba.kernel.store.expiry import now as now
 from hiroba.kernel.store.port import Change
-from hiroba.kernel.store.sqlite.batch import instant
-from hiroba.kernel.store.sqlite.cache import Cache
+from hiroba.kernel.store.rows import UsageKey
 from hiroba.kernel.store.sqlite.names import Names
-from hiroba.kernel.store.sqlite.rows import UsageKey
 
 Listener = Callable[[Sequence[Change]], None]
 
@@ -64,17 +63,3 @@ class Shared:
     def expiring(self, at: int) -> bool:
         """Tell whether some entity that is still kept has expired."""
         return self.next_expiry is not None and self.next_expiry <= at
-
-
-def now() -> int:
-    """Return the time in µs since 1970 UTC."""
-    return time.time_ns() // 1000
-
-
-def expired(entity: Entity, at: int) -> bool:
-    """Tell whether an entity's time is over (4.22)."""
-    expires = entity.get("expiresAt")
-    if expires is None:
-        return False
-    end = instant(expires)
-    return end is not None and end <= at

@@ -12,6 +12,8 @@ import apsw
 import orjson
 
 from hiroba.kernel.query.tree import TypeQuery
+from hiroba.kernel.store import uses
+from hiroba.kernel.store.expiry import expired, now, swept
 from hiroba.kernel.store.port import (
     AttributeUse,
     Change,
@@ -30,7 +32,7 @@ from hiroba.kernel.store.sqlite.files import connect, unavailable
 from hiroba.kernel.store.sqlite.find import IN_LOOP, Finder, NeedsThread, by_id
 from hiroba.kernel.store.sqlite.readers import Readers
 from hiroba.kernel.store.sqlite.schema import prepare
-from hiroba.kernel.store.sqlite.shared import Shared, expired, now
+from hiroba.kernel.store.sqlite.shared import Shared
 from hiroba.kernel.store.sqlite.writer import Writer
 
 
@@ -115,11 +117,11 @@ class SqliteTenant:
 
     async def type_uses(self) -> list[TypeUse]:
         """Return the types in use."""
-        return discovery.type_uses(self._shared)
+        return uses.type_uses(self._shared.usage, self._shared.names.iris)
 
     async def attribute_uses(self) -> list[AttributeUse]:
         """Return the attributes in use."""
-        return discovery.attribute_uses(self._shared)
+        return uses.attribute_uses(self._shared.usage, self._shared.names.iris)
 
     async def clusters(
         self, types: TypeQuery, bbox: tuple[float, float, float, float], cell: tuple[float, float]
@@ -213,15 +215,15 @@ class SqliteTenant:
 
     async def sweep(self) -> int:
         """Delete the entities and attributes whose time is over (4.22); return how many entities were concerned."""
-        swept = 0
+        concerned = 0
         while self._shared.expiring(now()):
             ids = self._readers.now(lambda db: retention.expired_ids(db, now()))
             if not ids:
                 self._readers.now(self._shared.load_expiry)
                 break
-            await self.mutate([Mutation(id, retention.swept) for id in ids])
-            swept += len(ids)
-        return swept
+            await self.mutate([Mutation(id, swept) for id in ids])
+            concerned += len(ids)
+        return concerned
 
     async def touch(self) -> None:
         """Raise StoreUnavailable unless a write comes through now."""

@@ -12,11 +12,12 @@ from typing import Any, Final
 import apsw
 
 from hiroba.kernel.model.errors import HirobaError, StoreUnavailable
+from hiroba.kernel.store.deciding import Unwritable
 from hiroba.kernel.store.port import Mutation
 from hiroba.kernel.store.sqlite.files import connect, unavailable
 from hiroba.kernel.store.sqlite.readers import Readers
 from hiroba.kernel.store.sqlite.shared import Shared
-from hiroba.kernel.store.sqlite.transaction import Transaction, Unwritable
+from hiroba.kernel.store.sqlite.transaction import Transaction
 
 LOG = logging.getLogger(__name__)
 

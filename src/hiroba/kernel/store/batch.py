@@ -1,4 +1,4 @@
-"""Collects the rows of one transaction and writes them table by table, in the order of their keys."""
+"""Collects the rows that one transaction brings, whatever database they are for."""
 
 from __future__ import annotations
 
@@ -7,50 +7,27 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-import apsw
 import orjson
 
 from hiroba.kernel.model.entity import Entity, Instance, value_of
 from hiroba.kernel.model.ids import new_instance_id
 from hiroba.kernel.query.moments import read_moment
+from hiroba.kernel.store import rows
+from hiroba.kernel.store.names import Names
 from hiroba.kernel.store.port import SCOPE, AttributeChange, Change
-from hiroba.kernel.store.sqlite import rows
-from hiroba.kernel.store.sqlite.names import Names
 
 OPS: Final = ("created", "updated", "deleted")
 KINDS: Final = ("created", "updated", "touched", "deleted")
 _OP_NUMBERS: Final = {op: number for number, op in enumerate(OPS)}
 _KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(KINDS)}
 
-_ENTITY = (
-    "INSERT INTO entity(ref, id, version, created, modified, expires, deleted, doc) VALUES(?,?,?,?,?,?,?,?) "
-    "ON CONFLICT(ref) DO UPDATE SET version = excluded.version, created = excluded.created, "
-    "modified = excluded.modified, expires = excluded.expires, deleted = excluded.deleted, doc = excluded.doc"
-)
-PUT_HISTORY: Final = (
-    "INSERT OR REPLACE INTO history(ref, attr, at, seq, ds, observed, created, modified, deleted, num, doc) "
-    "VALUES(?,?,?,?,?,?,?,?,?,?,?)"
-)
-_CHANGE = "INSERT INTO change(seq, at, op, ref, types, payload) VALUES(?,?,?,?,?,?)"
-_USAGE = (
-    "INSERT INTO usage(type, attr, kind, n) VALUES(?,?,?,?) "
-    "ON CONFLICT(type, attr, kind) DO UPDATE SET n = n + excluded.n"
-)
-_PUT_GEO = "INSERT OR REPLACE INTO geo(id, x0, x1, y0, y1, attr) VALUES(?,?,?,?,?,?)"
-_PAIRS: Final = {
+PAIRS: Final = {
     "entity_type": ("type", "ref"),
     "gone_type": ("type", "ref"),
     "entity_scope": ("scope", "ref"),
     "attr_value": ("attr", "v", "ref"),
 }
-_INSERTS: Final = {
-    table: f"INSERT OR IGNORE INTO {table}({', '.join(columns)}) VALUES({', '.join('?' * len(columns))})"
-    for table, columns in _PAIRS.items()
-}
-_DELETES: Final = {
-    table: f"DELETE FROM {table} WHERE {' AND '.join(f'{column} = ?' for column in columns)}"
-    for table, columns in _PAIRS.items()
-}
+"""The tables that are sets of their rows, with their columns."""
 
 
 @lru_cache(maxsize=8192)
@@ -85,7 +62,7 @@ def moment_of(instance: Instance | None, at: int) -> int | None:
 
 
 def history_row(place: tuple[int, int, int, int], instance: Instance, at: int, doc: bytes) -> tuple[Any, ...]:
-    """Return the row of an instance for `PUT_HISTORY`; `place` is (ref, attribute, seq, dataset), `at` now (µs)."""
+    """Return the row of an instance of the history; `place` is (ref, attribute, seq, dataset), `at` now (µs)."""
     ref, attr, seq, ds = place
     value = value_of(instance)
     observed = instant(instance.get("observedAt"))
@@ -110,7 +87,7 @@ class Batch:
     """The rows of one transaction that are not in the database yet."""
 
     def __init__(self, names: Names) -> None:
-        self._names = names
+        self.names = names
         self.ends: list[int] = []
         """When entities written here, or attributes of them, expire (µs)."""
         self.usage: dict[rows.UsageKey, int] = {}
@@ -118,19 +95,20 @@ class Batch:
         self.geo_changed = False
         self.members_changed = False
         self.order_changed = False
-        self._reset()
+        self.reset()
 
     @property
     def size(self) -> int:
         """Return of how many entities the rows are not written yet."""
-        return len(self._entities)
+        return len(self.entities)
 
-    def _reset(self) -> None:
-        self._entities: dict[int, tuple[Any, ...]] = {}
-        self._sets: dict[str, dict[tuple[Any, ...], bool]] = {table: {} for table in _PAIRS}
-        self._geo: dict[int, rows.GeoRow | None] = {}
-        self._history: list[tuple[Any, ...]] = []
-        self._changes: list[tuple[Any, ...]] = []
+    def reset(self) -> None:
+        """Forget the rows, which are written now; the counts stay."""
+        self.entities: dict[int, tuple[Any, ...]] = {}
+        self.sets: dict[str, dict[tuple[Any, ...], bool]] = {table: {} for table in PAIRS}
+        self.geo: dict[int, rows.GeoRow | None] = {}
+        self.history: list[tuple[Any, ...]] = []
+        self.changes: list[tuple[Any, ...]] = []
 
     def add(
         self, change: Change, ref: int, *, before: Entity | None, after: Entity | None, gone: Sequence[str]
@@ -148,7 +126,7 @@ class Batch:
         self._index(ref, before, after)
         for iri in gone:
             self.order_changed = True
-            self._sets["gone_type"][self._names.intern(iri), ref] = False
+            self.sets["gone_type"][self.names.intern(iri), ref] = False
         return doc
 
     def _entity(self, ref: int, seq: int, *, at: int, entity: Entity, deleted: int | None) -> bytes:
@@ -156,7 +134,7 @@ class Batch:
         if expires is not None and deleted is None:
             self.ends.append(expires)
         doc = orjson.dumps(entity)
-        self._entities[ref] = (
+        self.entities[ref] = (
             ref,
             entity["id"],
             seq,
@@ -169,7 +147,7 @@ class Batch:
         return doc
 
     def _log(self, logged: Change, ref: int) -> None:
-        intern = self._names.intern
+        intern = self.names.intern
         at, seq = logged.at, logged.seq
         log: list[Any] = []
         for change in logged.changes:
@@ -180,14 +158,14 @@ class Batch:
             instance = change.after
             if instance is None:
                 gone = _gone(change, at)
-                self._history.append((ref, attr, at, seq, ds, None, None, at, at, None, orjson.dumps(gone)))
+                self.history.append((ref, attr, at, seq, ds, None, None, at, at, None, orjson.dumps(gone)))
                 log.append((attr, dataset, kind, None, moment_of(change.before, at)))
                 continue
             doc = orjson.dumps(instance)
-            self._history.append(history_row((ref, attr, seq, ds), instance, at, doc))
+            self.history.append(history_row((ref, attr, seq, ds), instance, at, doc))
             log.append((attr, dataset, kind, orjson.Fragment(doc), moment_of(change.before, at)))
         types = orjson.dumps([intern(iri) for iri in logged.types])
-        self._changes.append((seq, at, _OP_NUMBERS[logged.op], ref, types, orjson.dumps(log)))
+        self.changes.append((seq, at, _OP_NUMBERS[logged.op], ref, types, orjson.dumps(log)))
 
     def _record_scope(self, change: Change, ref: int, before: Entity | None, after: Entity | None) -> None:
         """Record the scopes that an entity has from now on, or that it has none any more (4.5.6)."""
@@ -197,18 +175,18 @@ class Batch:
             return
         text = instant_text(change.at)
         at = instant(text) or change.at  # as exact as the text, so that scopes of one millisecond keep their order
-        place = (ref, self._names.intern(SCOPE), change.seq, 0)
+        place = (ref, self.names.intern(SCOPE), change.seq, 0)
         instance: Instance = {"type": "Property", "deletedAt": text}
         if fresh:
             instance = {"type": "Property", "value": fresh, "observedAt": text, "createdAt": text, "modifiedAt": text}
-        self._history.append(history_row(place, instance, at, orjson.dumps(instance)))
+        self.history.append(history_row(place, instance, at, orjson.dumps(instance)))
 
     def _index(self, ref: int, before: Entity | None, after: Entity | None) -> None:
-        intern = self._names.intern
+        intern = self.names.intern
         old = before["attrs"] if before else {}
         new = after["attrs"] if after else {}
         geo = shaped = False
-        values = self._sets["attr_value"]
+        values = self.sets["attr_value"]
         for iri, instances in new.items():
             was = old.get(iri)
             if was is instances:
@@ -240,15 +218,15 @@ class Batch:
         self._classify(ref, before, after)
 
     def _locate(self, ref: int, before: Entity | None, after: Entity | None) -> None:
-        intern = self._names.intern
+        intern = self.names.intern
         stale = {row[0]: row for row in rows.geo_rows(ref, before["attrs"], intern)} if before else {}
         fresh = {row[0]: row for row in rows.geo_rows(ref, after["attrs"], intern)} if after else {}
         for id in stale.keys() - fresh.keys():
-            self._geo[id] = None
+            self.geo[id] = None
             self.geo_changed = True
         for id, row in fresh.items():
             if stale.get(id) != row:
-                self._geo[id] = row
+                self.geo[id] = row
                 self.geo_changed = True
 
     def _count(self, before: Entity | None, after: Entity | None) -> None:
@@ -261,59 +239,33 @@ class Batch:
             if now is not None:
                 shapes[now] = shapes.get(now, 0) + 1
 
-    def _add_up(self) -> None:
+    def add_up(self) -> None:
+        """Turn what was added into steps of the counts."""
         for shape, n in self._shapes.items():
-            for key in rows.usage_keys(shape, self._names.intern):
+            for key in rows.usage_keys(shape, self.names.intern):
                 self.usage[key] = self.usage.get(key, 0) + n
         self._shapes = {}
 
     def _classify(self, ref: int, before: Entity | None, after: Entity | None) -> None:
-        intern = self._names.intern
+        intern = self.names.intern
         stale = before["type"] if before else []
         fresh = after["type"] if after else []
         if stale != fresh:
             self.members_changed = True
             self.order_changed = self.order_changed or bool(stale)
-            table = self._sets["entity_type"]
+            table = self.sets["entity_type"]
             for iri in stale:
                 table[intern(iri), ref] = False
                 if after is None:
-                    self._sets["gone_type"][intern(iri), ref] = True
+                    self.sets["gone_type"][intern(iri), ref] = True
             for iri in fresh:
                 table[intern(iri), ref] = True
         was, now = rows.scopes_of(before), rows.scopes_of(after)
-        scopes = self._sets["entity_scope"]
+        scopes = self.sets["entity_scope"]
         for scope in was - now:
             scopes[scope, ref] = False
         for scope in now - was:
             scopes[scope, ref] = True
-
-    def flush(self, db: apsw.Connection, *, last: bool = False) -> None:
-        """Write what was collected since the last call within the caller's transaction; counts only at the `last`."""
-        if not last:
-            self._names.flush(db)
-        if self._entities:
-            db.executemany(_ENTITY, self._entities.values())
-        for table, wanted in self._sets.items():
-            if wanted:
-                gone = [key for key, there in wanted.items() if not there]
-                fresh = [key for key, there in wanted.items() if there]
-                if gone:
-                    db.executemany(_DELETES[table], gone)
-                if fresh:
-                    db.executemany(_INSERTS[table], fresh)
-        if self._geo:
-            db.executemany("DELETE FROM geo WHERE id = ?", [(id,) for id, row in self._geo.items() if row is None])
-            db.executemany(_PUT_GEO, [row for row in self._geo.values() if row is not None])
-        if self._history:
-            db.executemany(PUT_HISTORY, self._history)
-        if self._changes:
-            db.executemany(_CHANGE, self._changes)
-        if last:
-            self._add_up()
-            self._names.flush(db)
-            db.executemany(_USAGE, [(*key, step) for key, step in self.usage.items() if step])
-        self._reset()
 
 
 def _gone(change: AttributeChange, at: int) -> Instance:
