@@ -21,6 +21,8 @@ KINDS: Final = ("created", "updated", "touched", "deleted")
 _OP_NUMBERS: Final = {op: number for number, op in enumerate(OPS)}
 _KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(KINDS)}
 
+APART: Final = 1 << 62
+"""Seqs from here on are of history rows that no change of the log brought; they count on among those of one instant."""
 PAIRS: Final = {
     "entity_type": ("type", "ref"),
     "gone_type": ("type", "ref"),

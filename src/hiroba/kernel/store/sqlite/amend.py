@@ -9,14 +9,12 @@ import apsw
 import orjson
 
 from hiroba.kernel.model.entity import Entity, Instance
-from hiroba.kernel.store.batch import history_row, instant, instant_text
+from hiroba.kernel.store.batch import APART, history_row, instant, instant_text
 from hiroba.kernel.store.expiry import now
 from hiroba.kernel.store.port import HistoryAdd, HistoryCut, HistoryEdit
 from hiroba.kernel.store.sqlite.shared import Shared
 from hiroba.kernel.store.sqlite.tables import PUT_HISTORY
 
-APART: Final = 1 << 62
-"""Seqs from here on are of rows that no change of the log brought; they count on among those of one instant."""
 _LOOK: Final = "SELECT ref, deleted, doc FROM entity WHERE id = ?"
 _BEGIN: Final = (
     "INSERT INTO entity(ref, id, version, created, modified, expires, deleted, doc) VALUES(?, ?, 0, ?, ?, NULL, ?, ?)"

@@ -9,24 +9,15 @@ from typing import Any, Final
 import apsw
 import orjson
 
-from hiroba.kernel.model.entity import Entity, Instance
-from hiroba.kernel.query.geo import geo_matcher
-from hiroba.kernel.query.matching import matcher
-from hiroba.kernel.query.selection import scope_matcher
-from hiroba.kernel.query.tree import ScopeQuery, TemporalQuery
+from hiroba.kernel.model.entity import Entity
+from hiroba.kernel.query.tree import ScopeQuery
+from hiroba.kernel.store.evolving import Row, Span, Told, bounds_of, cut, spans_in, that_match
 from hiroba.kernel.store.port import SCOPE, EntityQuery, Evolution, HistoryQuery
 from hiroba.kernel.store.sqlite import plan
 from hiroba.kernel.store.sqlite.find import id_matcher
 from hiroba.kernel.store.sqlite.names import Names
 
-_COLUMNS: Final = {"observedAt": "at", "createdAt": "created", "modifiedAt": "modified", "deletedAt": "deleted"}
 _NEXT_ATTR: Final = "SELECT min(attr) FROM history WHERE ref = ? AND attr > ?"
-
-_EVER: Final = (-(1 << 62), 1 << 62)
-
-Span = tuple[int, int]
-Row = tuple[int, Instance]
-"""When an instance counts (µs), and the instance."""
 
 
 def evolutions(db: apsw.Connection, names: Names, query: HistoryQuery) -> tuple[list[Evolution], int | None, bool]:
@@ -34,7 +25,7 @@ def evolutions(db: apsw.Connection, names: Names, query: HistoryQuery) -> tuple[
     wanted = query.entity
     end = wanted.offset + wanted.limit
     reader = _Reader(db, names, query)
-    page: list[_Told] = []
+    page: list[Told] = []
     seen = size = 0
     newest = query.last_n is not None
     for ref, doc in _candidates(db, names, wanted):
@@ -43,52 +34,19 @@ def evolutions(db: apsw.Connection, names: Names, query: HistoryQuery) -> tuple[
         if windows is None:
             continue
         if wanted.offset <= seen < end:
-            told = _Told(entity, windows)
-            _cut([told], query.limit, newest=newest)
+            told = Told(entity, windows)
+            cut([told], query.limit, newest=newest)
             page.append(told)
             size += told.size
             if query.most is not None and size > 2 * query.most:
-                _cut(page, query.most, newest=newest)
+                cut(page, query.most, newest=newest)
                 size = sum(one.size for one in page)
         seen += 1
         if seen > end and not wanted.count:
             break
     if query.most is not None:
-        _cut(page, query.most, newest=newest)
+        cut(page, query.most, newest=newest)
     return [one.evolution() for one in page], seen if wanted.count else None, seen > end
-
-
-@dataclass(slots=True)
-class _Told:
-    """One entity's history on its way into the answer."""
-
-    entity: Entity
-    windows: dict[str, list[Row]]
-    truncated: tuple[int, int] | None = None
-
-    @property
-    def size(self) -> int:
-        return sum(len(rows) for iri, rows in self.windows.items() if iri != SCOPE)
-
-    def evolution(self) -> Evolution:
-        instances = {iri: [one for _, one in rows] for iri, rows in self.windows.items() if rows or self.truncated}
-        return Evolution(self.entity, instances, self.truncated)
-
-
-def _cut(page: list[_Told], most: int, *, newest: bool) -> None:
-    """Keep the oldest `most` instances of some histories, or the newest ones, and those that count at the same time."""
-    if sum(one.size for one in page) <= most:
-        return
-    times = sorted(at for one in page for iri, rows in one.windows.items() if iri != SCOPE for at, _ in rows)
-    start, end = (times[-most], times[-1]) if newest else (times[0], times[most - 1])
-    for one in page:
-        before = one.size
-        one.windows = {
-            iri: [row for row in rows if (start <= row[0] or iri == SCOPE) and row[0] <= end]
-            for iri, rows in one.windows.items()
-        }
-        if one.size < before or one.truncated is not None:
-            one.truncated = (start, end)
 
 
 def _candidates(db: apsw.Connection, names: Names, query: EntityQuery) -> Iterator[tuple[int, bytes]]:
@@ -139,45 +97,12 @@ class _Reader:
             return None
         conditions = wanted.q is not None or wanted.geo is not None or wanted.attrs is not None
         found = self._all(ref, None if conditions else query.attrs)
-        if spans is not None:
-            found = {
-                iri: [row for row in rows if iri == SCOPE or _within(row[0], spans)] for iri, rows in found.items()
-            }
-            found = {iri: rows for iri, rows in found.items() if rows}
-            if not any(iri != SCOPE for iri in found):
-                return None
-        if conditions:
-            # conditions hold for the instances of that time, not for the present ones (5.7.4.4)
-            then = {**entity, "attrs": {iri: [one for _, one in rows] for iri, rows in found.items()}}
-            if wanted.attrs is not None and not any(iri in found for iri in wanted.attrs):
-                return None
-            if wanted.q is not None and not matcher(wanted.q)(then):
-                return None
-            if wanted.geo is not None and not geo_matcher(wanted.geo)(then):
-                return None
-            if query.attrs is not None:
-                found = {iri: rows for iri, rows in found.items() if iri in query.attrs}
-        return found or None
+        return that_match(query, entity, found, spans=spans)
 
     def _spans(self, ref: int, entity: Entity, scope: ScopeQuery) -> list[Span]:
-        """Return when an entity was in a scope: a scope holds until the next one, or until it is taken away (4.18).
-
-        One given without a time, or never recorded, holds from the beginning.
-        """
-        matches, attr = scope_matcher(scope), self.names.ids.get(SCOPE, 0)
         sql = "SELECT at, observed, deleted, doc FROM history WHERE ref = ? AND attr = ? ORDER BY at, seq"
-        rows: list[Any] = self.db.execute(sql, (ref, attr)).fetchall()
-        if not rows:
-            return [(_EVER[0], _EVER[1])] if matches(entity) else []
-        spans: list[Span] = []
-        begun: int | None = None
-        for number, (at, observed, deleted, doc) in enumerate(rows):
-            if begun is not None:
-                spans.append((begun, at))
-            begun = None
-            if deleted is None and matches({"scope": orjson.loads(doc).get("value")}):
-                begun = _EVER[0] if observed is None and number == 0 else at
-        return spans if begun is None else [*spans, (begun, _EVER[1])]
+        rows: list[Any] = self.db.execute(sql, (ref, self.names.ids.get(SCOPE, 0))).fetchall()
+        return spans_in(scope, rows, entity)
 
     def _all(self, ref: int, attrs: Sequence[str] | None) -> dict[str, list[Row]]:
         found: dict[str, list[Row]] = {}
@@ -194,17 +119,10 @@ class _Reader:
             attr = self.db.execute(_NEXT_ATTR, (ref, attr)).get
 
     def _instances(self, ref: int, attr: int) -> list[Row]:
-        time, last = self.query.time, self.query.last_n
+        last = self.query.last_n
         limit = self.query.limit + 1 if last is None else min(last, self.query.limit + 1)
         direction = "" if last is None else " DESC"
-        if time.timerel is None and time.timeproperty == "observedAt":
-            # over all time those count too that were never observed: when they were written
-            column, condition = "at", "TRUE"
-            bounds: tuple[int, ...] = ()
-        else:
-            column, condition, bounds = _bounds(time)
-        if self.query.after is not None:
-            condition, bounds = f"{condition} AND {column} > ?", (*bounds, self.query.after)
+        column, condition, bounds = bounds_of(self.query)
         if attr == self.names.ids.get(SCOPE):
             return self._scopes(ref, attr, (column, condition, bounds), last)
         if self.query.datasets is not None:
@@ -235,25 +153,3 @@ class _Reader:
                 rows.insert(0, (before[0], before[2]))
         found = [(at, orjson.loads(doc)) for at, doc in rows]
         return found if last is None else found[-last:]
-
-
-def _within(at: int, spans: list[Span]) -> bool:
-    return any(start <= at < end for start, end in spans)
-
-
-def _bounds(time: TemporalQuery) -> tuple[str, str, tuple[int, ...]]:
-    """Return the column and the condition of a temporal query; the lower bound is included, the upper one not (4.11).
-
-    The rows of an attribute lie in the order of `at`, which is `observed` where there is one.
-    """
-    column = _COLUMNS[time.timeproperty]
-    there = "observed IS NOT NULL" if column == "at" else f"{column} IS NOT NULL"
-    if column == "modified" and time.timerel is not None:
-        there = "deleted IS NULL"
-    if time.timerel == "before" and time.start is not None:
-        return column, f"{column} < ? AND {there}", (time.start,)
-    if time.timerel == "after" and time.start is not None:
-        return column, f"{column} >= ? AND {there}", (time.start,)
-    if time.timerel == "between" and time.start is not None and time.end is not None:
-        return column, f"{column} >= ? AND {column} < ? AND {there}", (time.start, time.end)
-    return column, there, ()

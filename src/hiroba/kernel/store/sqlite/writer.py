@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import apsw
 
 from hiroba.kernel.model.errors import HirobaError, StoreUnavailable
 from hiroba.kernel.store.deciding import Unwritable
-from hiroba.kernel.store.port import Mutation
+from hiroba.kernel.store.group_commit import STRIDE, GroupCommit, Job, answer, refuse
 from hiroba.kernel.store.sqlite.files import connect, unavailable
 from hiroba.kernel.store.sqlite.readers import Readers
 from hiroba.kernel.store.sqlite.shared import Shared
@@ -21,61 +19,25 @@ from hiroba.kernel.store.sqlite.transaction import Transaction
 
 LOG = logging.getLogger(__name__)
 
-LARGEST: Final = 2000
-"""Mutations after which a transaction takes no further job."""
-STRIDE: Final = 25
-"""Mutations after which a larger job lets others run."""
 FLUSH_AT: Final = 100
 """Entities after which their rows are written: more share pages, fewer let others run sooner."""
 
 
-@dataclass(slots=True)
-class Job:
-    """Work that shares a transaction with what arrived beside it: mutations, or anything done to the database."""
-
-    mutations: Sequence[Mutation]
-    run: Callable[[apsw.Connection], Any] | None
-    done: asyncio.Future[Any]
-    answer: Any = None
-
-
-class Writer:
+class Writer(GroupCommit[apsw.Connection]):
     """Carry out jobs in order, each transaction holding all that waited."""
 
     def __init__(self, shared: Shared, executor: Executor, *, db: apsw.Connection, readers: Readers) -> None:
+        super().__init__()
         self._shared = shared
         self._executor = executor
         self._db = db
         self._apart = readers.apart
         self._readers = readers
-        self._queue: list[Job] = []
-        self._task: asyncio.Task[None] | None = None
         self._doubtful = False
-        self.cursors: dict[str, int] = {}
-
-    async def mutate(self, mutations: Sequence[Mutation]) -> list[Any]:
-        """Queue mutations and wait for the commit that holds them."""
-        answers: list[Any] = await self._enqueue(mutations, None)
-        return answers
-
-    async def run(self, work: Callable[[apsw.Connection], Any]) -> Any:
-        """Queue statements to be run within a transaction, in the thread that commits it, and wait for the commit."""
-        return await self._enqueue((), work)
-
-    def _enqueue(
-        self, mutations: Sequence[Mutation], work: Callable[[apsw.Connection], Any] | None
-    ) -> asyncio.Future[Any]:
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Any] = loop.create_future()
-        self._queue.append(Job(mutations, work, done))
-        if self._task is None or self._task.done():
-            self._task = loop.create_task(self._drain())
-        return done
 
     async def close(self) -> None:
         """Finish what waits and let go of the database."""
-        while self._task is not None and not self._task.done():
-            await asyncio.shield(self._task)
+        await self.finish()
         if self.cursors:
             try:
                 await self.run(lambda db: None)
@@ -83,18 +45,7 @@ class Writer:
                 LOG.warning("Some readers' positions could not be kept; they will see some changes again.")
         self._db.close()
 
-    async def _drain(self) -> None:
-        while self._queue:
-            taken, size = 0, 0
-            for job in self._queue:
-                if taken and size + len(job.mutations) > LARGEST:
-                    break
-                taken += 1
-                size += len(job.mutations)
-            jobs, self._queue = self._queue[:taken], self._queue[taken:]
-            await self._transact(jobs)
-
-    async def _transact(self, jobs: list[Job]) -> None:
+    async def transact(self, jobs: list[Job[apsw.Connection]]) -> None:
         try:
             transaction = await self._written(jobs)
         except (apsw.Error, OSError) as error:
@@ -102,27 +53,25 @@ class Writer:
             self._doubtful = not isinstance(error, (apsw.FullError, apsw.BusyError))
             problem = unavailable(error, self._shared.label)
             LOG.error("Nothing could be written: %s", problem.detail)  # noqa: TRY400  # the text says it all
-            _refuse(jobs, problem)
+            refuse(jobs, problem)
         except Exception as error:
             self._abandon()
             if len(jobs) > 1:
                 # nobody knows whose fault it is: each for itself
                 for job in jobs:
-                    await self._transact([job])
+                    await self.transact([job])
                 return
             LOG.exception("A write to %s failed", self._shared.label)
-            _refuse(jobs, HirobaError(f"The write failed: {error!r}"))
+            refuse(jobs, HirobaError(f"The write failed: {error!r}"))
         except BaseException as error:
             self._abandon()
-            _refuse(jobs, StoreUnavailable(f"The write was given up: {error!r}"))
+            refuse(jobs, StoreUnavailable(f"The write was given up: {error!r}"))
             raise
         else:
             transaction.publish()
-            for job in jobs:
-                if not job.done.done():
-                    job.done.set_result(job.answer)
+            answer(jobs)
 
-    async def _written(self, jobs: list[Job]) -> Transaction:
+    async def _written(self, jobs: list[Job[apsw.Connection]]) -> Transaction:
         """Return the transaction that holds the jobs, committed."""
         unwritable: set[int] = set()
         while True:
@@ -140,7 +89,7 @@ class Writer:
                 await self._commit(jobs, transaction)
                 return transaction
 
-    async def _carry_out(self, jobs: list[Job], transaction: Transaction) -> None:
+    async def _carry_out(self, jobs: list[Job[apsw.Connection]], transaction: Transaction) -> None:
         since = 0
         for job in jobs:
             if job.run is None:
@@ -155,7 +104,7 @@ class Writer:
                         await asyncio.sleep(0)
                 job.answer = answers
 
-    async def _commit(self, jobs: list[Job], transaction: Transaction) -> None:
+    async def _commit(self, jobs: list[Job[apsw.Connection]], transaction: Transaction) -> None:
         db = self._db
         cursors = dict(self.cursors)
         if not self._apart:
@@ -174,9 +123,7 @@ class Writer:
             await asyncio.get_running_loop().run_in_executor(self._executor, finish)
         else:
             finish()
-        for name, seq in cursors.items():
-            if self.cursors.get(name) == seq:
-                del self.cursors[name]
+        self.kept(cursors)
 
     def _abandon(self) -> None:
         self._shared.names.settle(kept=False)
@@ -199,9 +146,3 @@ class Writer:
                 self._readers.renew()
         self._shared.load(self._db)
         self._doubtful = False
-
-
-def _refuse(jobs: Sequence[Job], error: HirobaError) -> None:
-    for job in jobs:
-        if not job.done.done():
-            job.done.set_exception(error)
