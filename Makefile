@@ -66,7 +66,7 @@ lock: $(VENV)/.dev ## renew the locked dependencies (hashes, no addresses)
 	$(COMPILE) pyproject.toml --extra server -o requirements/run.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) pyproject.toml -o requirements/sdk.txt
-	$(COMPILE) pyproject.toml --extra server --group dev requirements/build.in -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra server --extra postgresql --group dev requirements/build.in -o requirements/dev.txt
 	$(COMPILE) requirements/node.in -o requirements/node.txt
 	for client in filip ngsildclient; do $(COMPILE) --no-strip-extras requirements/client-$$client.in -o requirements/client-$$client.txt; done
 

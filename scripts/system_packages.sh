@@ -9,6 +9,11 @@ done
 [ -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc ] || missing+=(fonts-noto-cjk)
 # what drives the browser comes with a Node that wants it, and a fresh Debian does not have it
 /sbin/ldconfig -p | grep -q 'libatomic\.so\.1' || missing+=(libatomic1)
+# their binaries are all that the tests need: they make clusters of their own, and this one is never started
+postgres=(postgresql-15 postgresql-15-postgis-3)
+[ -e /usr/share/postgresql/15/extension/postgis.control ] || missing+=("${postgres[@]}")
+[ -d /etc/postgresql-common ] || [ "$(id -u)" -ne 0 ] ||
+  { mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf; }
 [ ${#missing[@]} -eq 0 ] && exit 0
 install=(apt-get install -y -qq --no-install-recommends "${missing[@]}")
 if [ "$(id -u)" -eq 0 ]; then

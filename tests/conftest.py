@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import postgres_cluster
+from postgres_cluster import Cluster
 from real_server import Running, start
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +22,19 @@ def open_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no open data at {folder}: set HIROBA_TEST_DATA to test with real files")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clusters() -> Iterator[None]:
+    """Stop the shared PostgreSQL at the end, if any test started it."""
+    yield
+    postgres_cluster.end()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Cluster:
+    """Return a running PostgreSQL with PostGIS, shared by all tests; skips loudly where it is not installed."""
+    return postgres_cluster.shared()
 
 
 @pytest.fixture(scope="module")

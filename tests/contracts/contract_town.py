@@ -6,12 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import postgres_cluster
 from hiroba.kernel.model.entity import DEFAULT_CONTEXT, LOCATION, NGSI_LD, Entity, Instance
 from hiroba.kernel.model.errors import AlreadyExists, ResourceNotFound
 from hiroba.kernel.store.port import AttributeChange, Mutation, Store, Verdict
+from hiroba.kernel.store.postgres import PostgresStore
 from hiroba.kernel.store.sqlite import SqliteStore
 
+
+def _in_postgres(directory: Path) -> PostgresStore:
+    """Return a store in a database of the directory's own."""
+    return PostgresStore(postgres_cluster.database_of(directory))
+
+
 ADAPTERS: dict[str, Callable[[Path], Store]] = {
+    "postgresql": _in_postgres,
     "sqlite-file": lambda directory: SqliteStore(directory / "store"),
     "sqlite-memory": lambda directory: SqliteStore(":memory:"),
 }

@@ -7,17 +7,18 @@ import itertools
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from contract_town import create, drop, iri, make, patch, prop
 
-from hiroba.kernel.store.port import HistoryAdd
+from hiroba.kernel.store.port import HistoryAdd, Store
+from hiroba.kernel.store.postgres import PostgresStore
 from hiroba.kernel.store.sqlite import SqliteStore
 
 
-async def main(directory: str) -> None:
+async def main(place: str) -> None:
     """Run eight writers, each creating entities, changing them, and deleting every fifth."""
-    store = SqliteStore(directory)
+    store: Store = PostgresStore(place) if "://" in place else SqliteStore(place)
     await store.open()
     tenant = await store.tenant("")
 

@@ -36,6 +36,7 @@ from hiroba.kernel.query.tree import (
     TypeOr,
 )
 from hiroba.kernel.store.port import SCOPE, EntityQuery, HistoryQuery, Mutation, TenantStore
+from hiroba.kernel.store.postgres import find as postgres_find
 from hiroba.kernel.store.sqlite import find
 
 NAMES = ("a", "b", "c")
@@ -364,6 +365,8 @@ def test_answers_are_those_of_the_matchers(adapter: str, narrow: bool, monkeypat
     if narrow:  # makes small data take the roads of large data: scans, and threads
         monkeypatch.setattr(find, "SELECTIVE", 2)
         monkeypatch.setattr(find, "IN_LOOP", 2)
+        for name in ("SELECTIVE", "PROBE", "FIRST_CHUNK", "CHUNK"):
+            monkeypatch.setattr(postgres_find, name, 2)
 
     @settings(
         max_examples=40,
