@@ -80,12 +80,12 @@ def list_command(args: argparse.Namespace) -> None:
 def install_command(args: argparse.Namespace) -> None:
     """Check an app and copy it to the store's folder of extensions."""
     settings, source = settings_of(args), args.folder.resolve()
-    if settings.memory:
+    if settings.own_folder is None:
         raise CommandError("an app cannot be installed into a store in memory; name a folder with --store")
     findings = check_folder(source, kind="app")
     if findings:
         raise CommandError(f"{args.folder}/{findings[0]} (see: hiroba app check {args.folder})")
-    target = Path(settings.store) / "extensions" / "apps" / source.name
+    target = settings.own_folder / "extensions" / "apps" / source.name
     if target.exists() and not args.force:
         raise CommandError(f"{target} is there already; --force replaces it")
     try:

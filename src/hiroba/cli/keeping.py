@@ -7,38 +7,31 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
-import apsw
-
 from hiroba.cli.failing import CommandError
 from hiroba.cli.serving import settings_of
+from hiroba.host import stores
+from hiroba.host.settings import Settings
 from hiroba.kernel.model.errors import HirobaError
-from hiroba.kernel.store.sqlite import SqliteStore, backup, restore
-from hiroba.kernel.store.sqlite.files import connect, tenant_files, unavailable
-from hiroba.kernel.store.sqlite.schema import tenant_of
 
 
-def _directory(args: argparse.Namespace, what: str) -> Path:
+def _settings(args: argparse.Namespace, what: str) -> Settings:
     settings = settings_of(args)
     if settings.memory:
         raise CommandError(f"a store in memory cannot be {what}; name a folder with --store")
-    return Path(settings.store)
+    return settings
 
 
 def backup_command(args: argparse.Namespace) -> None:
     """Copy all tenants into one file, whether or not a server runs."""
-    directory = _directory(args, "backed up")
+    settings = _settings(args, "backed up")
     if args.file.exists():
         raise CommandError(f"{args.file} is there already; name a new file")
 
+    async def copy() -> None:
+        async for line in stores.backup(settings, args.file):
+            print(line)
+
     try:
-        files = {_tenant_in(file): file for file in tenant_files(directory)}
-        if not files:
-            raise CommandError(f"{directory} holds no store; name its folder with --store")
-
-        async def copy() -> None:
-            async for line in backup.write(files, args.file):
-                print(line)
-
         asyncio.run(copy())
     except HirobaError as error:
         raise CommandError(error.detail) from error
@@ -46,29 +39,19 @@ def backup_command(args: argparse.Namespace) -> None:
         raise CommandError(f"{args.file} cannot be written: {error.strerror}") from error
 
 
-def _tenant_in(file: Path) -> str:
-    try:
-        db = connect(file, writes=False)
-        try:
-            return tenant_of(db) or ""
-        finally:
-            db.close()
-    except apsw.Error as error:
-        raise unavailable(error, str(file)) from error
-
-
 def restore_command(args: argparse.Namespace) -> None:
     """Put a backup's tenants into a store that no server uses."""
-    directory = _directory(args, "restored")
+    settings = _settings(args, "restored")
     if not args.file.is_file():
         raise CommandError(f"{args.file} is not a file")
     try:
-        names = asyncio.run(restore(args.file, directory, force=args.force))
-        _set_aside(directory / "apps")
+        names = asyncio.run(stores.restore(settings, args.file, force=args.force))
+        assert settings.own_folder is not None
+        _set_aside(settings.own_folder / "apps")
     except HirobaError as error:
         raise CommandError(error.detail) from error
     except OSError as error:
-        raise CommandError(f"{directory} cannot be written: {error}") from error
+        raise CommandError(f"{settings.own_folder} cannot be written: {error}") from error
     for name in names:
         print(f"{name or 'default tenant'} is restored")
 
@@ -81,13 +64,13 @@ def _set_aside(folder: Path) -> None:
 
 
 def migrate_command(args: argparse.Namespace) -> None:
-    """Open the store, which brings every file to the present form."""
-    directory = _directory(args, "migrated")
-    if not directory.is_dir():
-        raise CommandError(f"{directory} is not there; name the store's folder with --store")
+    """Open the store, which brings it to the present form."""
+    settings = _settings(args, "migrated")
+    if not settings.in_postgresql and not Path(settings.store).is_dir():
+        raise CommandError(f"{Path(settings.store)} is not there; name the store's folder with --store")
 
     async def migrate() -> list[str]:
-        store = SqliteStore(directory)
+        store = stores.store_of(settings)
         await store.open()
         try:
             return await store.tenants()
@@ -98,4 +81,4 @@ def migrate_command(args: argparse.Namespace) -> None:
         names = asyncio.run(migrate())
     except HirobaError as error:
         raise CommandError(error.detail) from error
-    print(f"{directory}: {len(names)} tenant{'s' if len(names) > 1 else ''} in the form of this version")
+    print(f"{settings.store_shown}: {len(names)} tenant{'s' if len(names) > 1 else ''} in the form of this version")

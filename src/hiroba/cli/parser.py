@@ -50,7 +50,7 @@ def _command(commands: Any, name: str, about: str, *, handler: str, example: str
 
 def _settings_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings file (default: ./hiroba.toml if there)")
-    parser.add_argument("--store", metavar="DIR", help="folder of the store, or :memory: (default ./hiroba-data)")
+    parser.add_argument("--store", metavar="DIR", help="folder, :memory: or postgresql://… (default ./hiroba-data)")
 
 
 def _running(commands: Any) -> None:
@@ -116,7 +116,7 @@ def _data(commands: Any) -> None:
     migrate = _command(
         commands,
         "migrate",
-        "bring the store's files to the form that this version writes",
+        "bring the store to the form that this version writes",
         handler="hiroba.cli.keeping:migrate_command",
         example="hiroba migrate --store ./hiroba-data",
     )

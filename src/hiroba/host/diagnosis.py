@@ -22,6 +22,8 @@ from hiroba.host.guests import extension_folders, profile_folders
 from hiroba.host.listening import CannotListen, listen
 from hiroba.host.manifests import ManifestError, find_all, load_setup
 from hiroba.host.settings import Settings, SettingsError, guest_settings
+from hiroba.host.stores import look_at
+from hiroba.kernel.model.errors import StoreUnavailable
 from hiroba.sdk import ProfileError, load_profiles
 
 LEAST_FREE_BYTES = 1 << 30
@@ -69,21 +71,33 @@ def _store(settings: Settings) -> Iterator[Diagnosis]:
     if settings.memory:
         yield Diagnosis("store", "warning", "in memory: all is lost at the stop", "name a folder with --store")
         return
-    folder = Path(settings.store).resolve()
+    if settings.in_postgresql:
+        yield from _database(settings)
+    folder = (settings.own_folder or Path(settings.store)).resolve()
+    what = "folder" if settings.in_postgresql else "store"
     there = folder
     while not there.exists():
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         remedy = f"make {there} writable for the user that runs Hiroba, or choose another folder with --store"
-        yield Diagnosis("store", "wrong", f"{folder} cannot be written", remedy)
+        yield Diagnosis(what, "wrong", f"{folder} cannot be written", remedy)
         return
-    yield Diagnosis("store", "ok", str(folder) if folder.exists() else f"{folder} (will be made)")
+    yield Diagnosis(what, "ok", str(folder) if folder.exists() else f"{folder} (will be made)")
     free = shutil.disk_usage(there).free
     found = f"{free / (1 << 30):.1f} GiB free"
     if free < LEAST_FREE_BYTES:
         yield Diagnosis("disk", "wrong", found, "free at least 1 GiB on the store's disk")
     else:
         yield Diagnosis("disk", "ok", found)
+
+
+def _database(settings: Settings) -> Iterator[Diagnosis]:
+    try:
+        for found in look_at(settings):
+            state = "wrong" if found.remedy else "ok"
+            yield Diagnosis("store", state, found.what, found.remedy)
+    except StoreUnavailable as error:
+        yield Diagnosis("store", "wrong", settings.store_shown, error.detail)
 
 
 def _port(settings: Settings) -> Diagnosis:
@@ -130,7 +144,7 @@ def _clock(settings: Settings, now: float) -> Diagnosis:
 
 
 def _newest_write(settings: Settings) -> float | None:
-    files = [] if settings.memory else list(Path(settings.store).glob("*.db"))
+    files = [] if settings.memory or settings.in_postgresql else list(Path(settings.store).glob("*.db"))
     return max((file.stat().st_mtime for file in files), default=None)
 
 
@@ -163,8 +177,8 @@ def _agent(id: str, own: dict[str, Any], settings: Settings) -> Iterator[Diagnos
             yield Diagnosis(f"agent {id}", "warning", f"{host}:{port} cannot be reached: {error}", remedy)
         else:
             yield Diagnosis(f"agent {id}", "ok", f"{host}:{port} answers")
-    spool = Path(settings.store) / "agents" / id / "spool.db"
-    if not settings.memory and spool.is_file():
+    spool = None if settings.own_folder is None else settings.own_folder / "agents" / id / "spool.db"
+    if spool is not None and spool.is_file():
         try:
             db = sqlite3.connect(f"file:{spool}?mode=ro", uri=True)
             try:

@@ -84,9 +84,9 @@ def extension_folders(settings: Settings) -> list[tuple[Kind, Path]]:
         ("agent", settings.extensions.agents),
     )
     found = [(kind, Path(folder)) for kind, folders in named for folder in folders]
-    if not settings.memory:
+    if settings.own_folder is not None:
         for kind, _ in named:
-            installed = Path(settings.store) / "extensions" / f"{kind}s"
+            installed = settings.own_folder / "extensions" / f"{kind}s"
             found.extend((kind, manifest.parent) for manifest in sorted(installed.glob("*/manifest.toml")))
     return found
 

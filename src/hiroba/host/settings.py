@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 import socket
 import tomllib
 import types
@@ -21,6 +22,8 @@ from typing import Any
 from hiroba.host.toml_file import TomlError, read_toml
 
 ROLES = ("api", "notify", "agents", "apps")
+_POSTGRESQL = ("postgresql://", "postgres://")
+_FOLDER = "./hiroba-data"
 _NOT_SETTINGS = ("HIROBA_CONFIG",)
 _NOT_SETTINGS_PREFIXES = ("HIROBA_TEST_", "HIROBA_DRILL_", "HIROBA_BENCH_")
 
@@ -53,6 +56,13 @@ class Keep:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Postgresql:
+    """How the store in PostgreSQL is used."""
+
+    connections: int = _setting(10, "most connections of this process for reading; half as many write")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Mqtt:
     """The MQTT broker that Hiroba can bring along."""
 
@@ -76,7 +86,10 @@ class Settings:
     host: str = _setting("127.0.0.1", "address to listen on; beyond loopback a token is needed")
     port: int = _setting(1026, "port to listen on")
     public_url: str = _setting("", "address under which others reach this server; empty: that of host and port")
-    store: str = _setting("./hiroba-data", "folder of the embedded store, or :memory:")
+    store: str = _setting(
+        _FOLDER, "folder of the embedded store, :memory:, or postgresql://user:password@host/database"
+    )
+    folder: str = _setting("", "folder for what apps and agents keep; empty: the store's, or ./hiroba-data")
     roles: tuple[str, ...] = _setting(ROLES, "what this process does: " + ", ".join(ROLES))
     token: str = _setting("", "static token that every request has to show; empty: none is asked for")
     name: str = _setting("Hiroba", "name of the town, shown in the console")
@@ -84,6 +97,7 @@ class Settings:
     context_timeout: float = _setting(4.0, "seconds to wait for a remote @context")
     limits: Limits = field(default_factory=Limits)
     keep: Keep = field(default_factory=Keep)
+    postgresql: Postgresql = field(default_factory=Postgresql)
     mqtt: Mqtt = field(default_factory=Mqtt)
     extensions: Extensions = field(default_factory=Extensions)
     apps: Mapping[str, Mapping[str, Any]] = field(
@@ -113,6 +127,23 @@ class Settings:
     def memory(self) -> bool:
         """Tell whether the store lives in memory only."""
         return self.store == ":memory:"
+
+    @property
+    def in_postgresql(self) -> bool:
+        """Tell whether the store is a database of PostgreSQL."""
+        return self.store.startswith(_POSTGRESQL)
+
+    @property
+    def store_shown(self) -> str:
+        """Return the store's place without a password."""
+        return re.sub(r"(?<=://)([^:@/?#]*):[^/]*@", r"\1@", re.sub(r"(?i)([?&]password=)[^&]*", r"\1…", self.store))
+
+    @property
+    def own_folder(self) -> Path | None:
+        """Return the folder for what apps and agents keep, None when all is in memory."""
+        if self.folder or self.in_postgresql:
+            return Path(self.folder or _FOLDER)
+        return None if self.memory else Path(self.store)
 
     @property
     def loopback(self) -> bool:
@@ -286,17 +317,18 @@ def _check(settings: Settings) -> None:
         refuse("roles", f"at least one of {', '.join(ROLES)} is needed")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         refuse("log_level", f"{settings.log_level!r} is not debug, info, warning or error")
-    if "://" in settings.store:
+    if "://" in settings.store and not settings.in_postgresql:
+        kind = settings.store.split("://")[0]
         refuse(
-            "store",
-            f"{settings.store.split('://')[0]}:// is not a store of this version; name a folder or :memory:",
+            "store", f"{kind}:// is not a store; name a folder, :memory: or postgresql://user:password@host/database"
         )
     if not settings.store:
-        refuse("store", "it is empty; name a folder or :memory:")
+        refuse("store", "it is empty; name a folder, :memory: or postgresql://user:password@host/database")
     for key, number in (
         ("limits.body_bytes", settings.limits.body_bytes),
         ("limits.page", settings.limits.page),
         ("limits.streams", settings.limits.streams),
+        ("postgresql.connections", settings.postgresql.connections),
         ("limits.temporal_instances", settings.limits.temporal_instances),
     ):
         if number < 1:

@@ -20,6 +20,7 @@ from hiroba.host.embedded_mqtt import EmbeddedMqtt
 from hiroba.host.guests import Guests, invite
 from hiroba.host.housekeeping import keep_house, keep_sweeping
 from hiroba.host.settings import Settings
+from hiroba.host.stores import store_of
 from hiroba.identity.gate import Gate
 from hiroba.kernel.api.app import BrokerApp
 from hiroba.kernel.api.ngsi_v2.app import NgsiV2App
@@ -27,7 +28,6 @@ from hiroba.kernel.api.stream import STREAMS
 from hiroba.kernel.broker.broker import Broker, Limits
 from hiroba.kernel.broker.contexts import Contexts
 from hiroba.kernel.registry.ngsi_v2 import OrionSources
-from hiroba.kernel.store.sqlite import SqliteStore
 from hiroba.kernel.subscriptions.mqtt import MqttDeliverer
 from hiroba.kernel.subscriptions.notifier import Notifier
 from hiroba.sdk.web import site
@@ -59,7 +59,7 @@ class House:
     async def start(self) -> None:
         """Open the store and start all that stands on it; what began is ended again when something cannot."""
         settings, end = self.settings, self._end
-        store = SqliteStore(settings.store, read_seconds=settings.limits.read_seconds)
+        store = store_of(settings)
         await store.open()
         end.push_async_callback(store.close)
         contexts = Contexts(store, base_url=settings.reached_at, fetch_seconds=settings.context_timeout)
@@ -102,12 +102,10 @@ class House:
         """Return on one line what runs here."""
         apps = ", ".join(app.id for app in self.guests.apps) or "none"
         agents = ", ".join(agent.id for agent in self.guests.agents) or "none"
-        return f"store {self.settings.store} · apps: {apps} · agents: {agents}"
+        return f"store {self.settings.store_shown} · apps: {apps} · agents: {agents}"
 
     def _data_dir(self) -> Path:
-        if not self.settings.memory:
-            return Path(self.settings.store)
-        return Path(self._end.enter_context(tempfile.TemporaryDirectory(prefix="hiroba-")))
+        return self.settings.own_folder or Path(self._end.enter_context(tempfile.TemporaryDirectory(prefix="hiroba-")))
 
     def _keep_running(self, work: Any) -> None:
         task = asyncio.create_task(work)

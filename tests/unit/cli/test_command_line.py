@@ -63,7 +63,7 @@ def test_what_is_misunderstood_ends_with_2(arguments: list[str], capsys: pytest.
     ("arguments", "code", "line"),
     [
         (["serve", "--host", "0.0.0.0"], 2, "hiroba serve: setting 'token': listening on 0.0.0.0 lets others in"),
-        (["serve", "--store", "postgresql://x"], 2, "hiroba serve: setting 'store': postgresql:// is not a store of"),
+        (["serve", "--store", "mysql://x"], 2, "hiroba serve: setting 'store': mysql:// is not a store"),
         (["serve", "--roles", "api,cook"], 2, "hiroba serve: setting 'roles': 'cook' is not one of"),
         (["serve", "--config", "nowhere.toml"], 2, "hiroba serve: nowhere.toml: there is no such file\n"),
         (["backup", "b.tar"], 1, "hiroba backup: hiroba-data holds no store"),

@@ -62,7 +62,7 @@ def test_environment_understands_lists_numbers_and_tables(tmp_path: Path) -> Non
         ("mqtt = 1", {}, r"'mqtt' is a table"),
         ("apps = 1", {}, r"'apps' holds a table per id"),
         ("roles = ['api', 'cook']", {}, r"'cook' is not one of"),
-        ("store = 'postgresql://x'", {}, r"postgresql:// is not a store of this version"),
+        ("store = 'mysql://x'", {}, r"mysql:// is not a store"),
         ("host = '0.0.0.0'", {}, r"'token': listening on 0.0.0.0 lets others in"),
         ("token = 'short'", {}, r"fewer than 16 characters"),
         ("port = ", {}, r"hiroba.toml: "),

@@ -16,7 +16,7 @@ from hiroba.kernel.store.cache import Row
 from hiroba.kernel.store.expiry import expired, now
 from hiroba.kernel.store.port import EntityQuery, Page, Stored
 from hiroba.kernel.store.postgres import plan
-from hiroba.kernel.store.postgres.keys import beginning_keys, id_key
+from hiroba.kernel.store.postgres.keys import beginning_bounds, id_key
 from hiroba.kernel.store.postgres.lines import Connection
 from hiroba.kernel.store.postgres.shared import Shared
 from hiroba.kernel.store.sqlite.find import SORTED_AT_MOST, checks_for, id_matcher, narrowed
@@ -254,7 +254,7 @@ class Finder:
         chosen = "" if types is None else f"AND e.ref IN ({new.types(types, self._shared.names)}) "
         beginning = literal_beginning(pattern)
         if beginning:
-            low, high = map(new.put, beginning_keys(beginning))
+            low, high = map(new.put, beginning_bounds(beginning))
             chosen += f"AND e.key >= {low}::bytea AND e.key < {high}::bytea "
         start, most = new.put(0), new.put(CHUNK)
         sql = (

@@ -34,8 +34,7 @@ from hiroba.kernel.query.tree import (
 from hiroba.kernel.store import rows
 from hiroba.kernel.store.names import Names
 from hiroba.kernel.store.port import EntityQuery
-from hiroba.kernel.store.postgres.keys import LEAST_OTHER, LEAST_TEXT, value_key
-from hiroba.kernel.store.postgres.tables import scope_key
+from hiroba.kernel.store.postgres.keys import LEAST_OTHER, LEAST_TEXT, number_bounds, scope_bounds, scope_key, value_key
 
 
 @dataclass(slots=True, frozen=True)
@@ -66,7 +65,6 @@ _ANY = "SELECT ref FROM hiroba.attr_value WHERE tenant = $1 AND attr = ?::int"
 _SPAN = f"{_ANY} AND v >= ?::bytea AND v <= ?::bytea"
 _BELOW = f"{_ANY} AND v >= ?::bytea AND v < ?::bytea"
 _IN_BOX = f"SELECT id / {rows.SLOTS} AS ref FROM hiroba.boxes(?::float8, ?::float8, ?::float8, ?::float8)"
-_LOWEST: Final = b""
 _MARKER: Final = value_key(rows.MARKER)
 
 
@@ -224,10 +222,7 @@ def _span(attr: int, low: Any, high: Any, *, instant: bool) -> list[tuple[str, t
             return [(_SPAN, (attr, bottom, value_key(high[: rows.TEXT_INDEXED])))]
         return [(_BELOW, (attr, bottom, LEAST_OTHER))]
     if isinstance(first, (int, float)):
-        bottom = _LOWEST if low is None else value_key(rows.number_key(low))
-        if high is None:
-            return [(_BELOW, (attr, bottom, LEAST_TEXT))]
-        return [(_SPAN, (attr, bottom, value_key(rows.number_key(high))))]
+        return [(_BELOW, (attr, *number_bounds(low, high)))]
     return []
 
 
@@ -257,11 +252,11 @@ def scope_source(query: ScopeQuery) -> Source | None:
             fixed = levels[: levels.index("+")] if "+" in levels else levels
             if not fixed:
                 return None
-            top = scope_key("/" + "/".join(fixed))
+            top = "/" + "/".join(fixed)
             base = "SELECT ref FROM hiroba.entity_scope WHERE tenant = $1 AND scope"
-            selects: list[tuple[str, tuple[Any, ...]]] = [(f"{base} = ?::bytea", (top,))]
+            selects: list[tuple[str, tuple[Any, ...]]] = [(f"{base} = ?::bytea", (scope_key(top),))]
             if below or len(fixed) < len(levels):
-                selects.append((f"{base} >= ?::bytea AND scope < ?::bytea", (top + b"/", top + b"0")))
+                selects.append((f"{base} >= ?::bytea AND scope < ?::bytea", scope_bounds(top)))
             return Leaf(tuple(selects))
 
 

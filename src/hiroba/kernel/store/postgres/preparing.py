@@ -21,6 +21,8 @@ ROLE: Final = "hiroba_app"
 LEAST_VERSION: Final = 150000
 _ONE_AT_A_TIME: Final = 0x48524F42
 """The number of the lock that the process holds that makes the tables."""
+IN_USE: Final = 0x48524F43
+"""The number of the lock that every process that serves the database shares, and a restore has for itself."""
 _LOCK_SECONDS: Final = 5
 _GIS = (
     "SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace "
@@ -57,7 +59,7 @@ async def prepare(address: str, *, steps: Sequence[Step] = MIGRATIONS) -> Prepar
         if await version_of(db) != len(steps):
             await _bring_up(db, label, steps)
         gis = await db.fetchval(_GIS)
-        return Prepared(await _role(db, label), gis)
+        return Prepared(await role_of(db, label), gis)
     except (*AWAY, asyncpg.InsufficientPrivilegeError) as error:
         raise unavailable(error, label) from error
     finally:
@@ -171,7 +173,7 @@ async def _bind(db: Connection) -> None:
             await db.execute(f"ALTER TABLE hiroba.{table} FORCE ROW LEVEL SECURITY")
 
 
-async def _role(db: Connection, label: str) -> dict[str, str]:
+async def role_of(db: Connection, label: str) -> dict[str, str]:
     """Return the settings of a session in which the policies bind; raises StoreUnavailable where there is none."""
     rights: Any = await db.fetchrow(_RIGHTS, ROLE, TABLES)
     if rights["member"]:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from hiroba.kernel.store.batch import Batch
-from hiroba.kernel.store.postgres.keys import id_key, value_key
-from hiroba.kernel.store.rows import TEXT_INDEXED
+from hiroba.kernel.store.postgres.keys import id_key, scope_key, value_key
 
 _WIDEST: Final = 1e30
 """What lies further out than this, in degrees, is put here: an index of boxes holds no more."""
@@ -30,8 +29,9 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "change": ("seq:bigint", "at:bigint", "op:smallint", "ref:bigint", "types:text", "payload:text"),
     "usage": ("type:int", "attr:int", "kind:text", "n:bigint"),
     "cursor": ("name:text", "seq:bigint"),
+    "record": ("seq:bigint", "kind:text", "id:text", "body:text"),
 }
-_JSON: Final = frozenset({"doc", "types", "payload"})
+_JSON: Final = frozenset({"doc", "types", "payload", "body"})
 _SETS: Final = ("entity_type", "gone_type", "entity_scope", "attr_value")
 _INSTEAD: Final[Mapping[str, str]] = {
     "entity": "ON CONFLICT(tenant, ref) DO UPDATE SET version = excluded.version, created = excluded.created, "
@@ -104,50 +104,59 @@ def values(batch: Batch, cursors: Mapping[str, int], *, seq: int, next_ref: int,
     """Return what `statement` writes, the tenant aside; the counts only at the `last`."""
     if last:
         batch.add_up()
-    arrays: list[Any] = [*_arrays(batch.names.fresh, 2)]
-    entities = [(ref, id, id_key(id), *rest, str(doc, "utf-8")) for ref, id, *rest, doc in batch.entities.values()]
-    arrays += _arrays(entities, 9)
+    arrays: list[Any] = insertion_values("name", batch.names.fresh)
+    arrays += insertion_values("entity", map(_entity_row, batch.entities.values()))
     for table in _SETS:
         wanted = batch.sets[table]
-        width = len(_COLUMNS[table])
         for there in (False, True):
-            arrays += _arrays(_keyed(table, [key for key, kept in wanted.items() if kept is there]), width)
+            keys = [index_row(table, key) for key, kept in wanted.items() if kept is there]
+            arrays += insertion_values(table, keys)
     arrays.append([id for id, row in batch.geo.items() if row is None])
-    arrays += _arrays([geo_row(row) for row in batch.geo.values() if row is not None], 6)
+    arrays += insertion_values("geo", [_geo_row(row) for row in batch.geo.values() if row is not None])
     # of two rows with one key the last one counts
-    history = {row[:5]: (*row[:10], str(row[10], "utf-8")) for row in batch.history}
-    arrays += _arrays(list(history.values()), 11)
-    arrays += _arrays([(*row[:4], str(row[4], "utf-8"), str(row[5], "utf-8")) for row in batch.changes], 6)
-    arrays += _arrays([(*key, step) for key, step in batch.usage.items() if step and last], 4)
-    arrays += _arrays(list(cursors.items()), 2)
+    history = {row[:5]: row for row in batch.history}
+    arrays += insertion_values("history", [(*row[:10], str(row[10], "utf-8")) for row in history.values()])
+    changes = [(*row[:4], str(row[4], "utf-8"), str(row[5], "utf-8")) for row in batch.changes]
+    arrays += insertion_values("change", changes)
+    arrays += insertion_values("usage", [(*key, step) for key, step in batch.usage.items() if step and last])
+    arrays += insertion_values("cursor", cursors.items())
     return [*arrays, seq, next_ref - 1, len(batch.names.iris)]
 
 
-def _keyed(table: str, keys: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    if table == "attr_value":
-        return [(attr, value_key(v), ref) for attr, v, ref in keys]
-    if table == "entity_scope":
-        return list({(scope_key(scope), ref): None for scope, ref in keys})
-    return keys
+def index_row(table: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a row of the embedded store as the table here has it."""
+    match table:
+        case "attr_value":
+            return row[0], value_key(row[1]), row[2]
+        case "entity_scope":
+            return scope_key(row[0]), row[1]
+        case "entity":
+            return _entity_row(row)
+        case "geo":
+            return _geo_row(row)
+        case "history" | "record":
+            return *row[:-1], _text(row[-1])
+        case "change":
+            return *row[:4], _text(row[4]), _text(row[5])
+        case _:
+            return row
 
 
-def scope_key(scope: str) -> bytes:
-    """Return the bytes by which a scope is indexed: its beginning, which is all of it but for very long ones."""
-    return scope[:TEXT_INDEXED].encode("utf-8")
+def _text(doc: bytes | str) -> str:
+    return doc if isinstance(doc, str) else str(doc, "utf-8")
 
 
-def geo_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a box as the table wants it: (id, attribute, west, east, south, north)."""
+def _entity_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    ref, id, *rest, doc = row
+    return (ref, id, id_key(id), *rest, str(doc, "utf-8"))
+
+
+def _geo_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
     id, west, east, south, north, attr = row
     return (id, attr, *(min(max(float(bound), -_WIDEST), _WIDEST) for bound in (west, east, south, north)))
 
 
-def _arrays(rows: Iterable[tuple[Any, ...]], width: int) -> list[Any]:
-    """Return the columns of rows."""
-    columns = list(zip(*rows, strict=True))
-    return columns if columns else [()] * width
-
-
 def insertion_values(table: str, rows: Iterable[tuple[Any, ...]]) -> list[Any]:
-    """Return the columns of rows for the INSERT of one table."""
-    return _arrays(rows, len(_COLUMNS[table]))
+    """Return the columns of rows for the INSERT of a table."""
+    columns = list(zip(*rows, strict=True))
+    return columns or [()] * len(_COLUMNS[table])

@@ -17,6 +17,7 @@ from hiroba.kernel.model.errors import HirobaError
 from hiroba.kernel.store.port import Change
 from hiroba.kernel.store.postgres.errors import AWAY
 from hiroba.kernel.store.postgres.lines import Connection, connect
+from hiroba.kernel.store.postgres.preparing import IN_USE
 
 LOG = logging.getLogger(__name__)
 Listener = Callable[[Sequence[Change]], None]
@@ -142,6 +143,7 @@ class Wire:
     async def _listening(self) -> Connection:
         db = await connect(self._address, self._settings)
         try:
+            await db.execute(f"SELECT pg_advisory_lock_shared({IN_USE})")
             await db.add_listener(CHANNEL, self._received)
         except BaseException:
             db.terminate()

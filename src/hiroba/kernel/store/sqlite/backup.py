@@ -8,8 +8,9 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ import apsw
 import orjson
 
 from hiroba.kernel.model.errors import BadRequestData, Conflict, StoreUnavailable
-from hiroba.kernel.store.sqlite.files import connect, tenant_files, unavailable
+from hiroba.kernel.store.sqlite.files import connect, file_name, tenant_files, unavailable
 from hiroba.kernel.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, version_of
 
 FORMAT: Final = "hiroba-backup"
@@ -33,29 +34,41 @@ def side_files(path: Path) -> tuple[Path, Path]:
 
 async def write(files: Mapping[str, Path], target: Path) -> AsyncIterator[str]:
     """Write a backup of these tenants' files; the target appears only when it is complete."""
+    copies = {name: partial(_copied, path) for name, path in files.items()}
+    async for line in write_copies(copies, target):
+        yield line
+
+
+async def write_copies(copies: Mapping[str, Callable[[Path], Awaitable[None]]], target: Path) -> AsyncIterator[str]:
+    """Write a backup of tenants, each of which is copied to the file that its function is given."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".hiroba-backup-", dir=target.parent) as place:
         staging = Path(place)
         parts: list[dict[str, Any]] = []
-        for name, path in files.items():
-            part = await asyncio.to_thread(_copy, path, staging / path.name)
+        for name, copy in copies.items():
+            file = staging / file_name(name)
+            await copy(file)
+            part = await asyncio.to_thread(_describe, file)
             parts.append({"tenant": name, **part})
             yield f"{name or 'default tenant'}: {part['entities']} entities, {part['bytes']} bytes"
-        partial = staging / "backup.tar"
-        await asyncio.to_thread(_pack, staging, partial, parts)
-        os.replace(partial, target)
+        whole = staging / "backup.tar"
+        await asyncio.to_thread(_pack, staging, whole, parts)
+        os.replace(whole, target)
         _sync(target.parent)
     yield f"{target}: {target.stat().st_size} bytes"
 
 
-def _copy(source: Path, target: Path) -> dict[str, Any]:
+async def _copied(source: Path, target: Path) -> None:
+    await asyncio.to_thread(_copy, source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
     """Copy one database; the open read transaction holds one snapshot, so that writers cannot make it start again."""
     try:
         reader, writer = connect(source, writes=False), apsw.Connection(str(target))
         try:
             with reader:
-                entities = reader.execute("SELECT count(*) FROM entity WHERE deleted IS NULL").get
-                seq = reader.execute("SELECT coalesce(max(seq), 0) FROM change").get
+                reader.execute("SELECT coalesce(max(seq), 0) FROM change").get  # noqa: B018  # the snapshot begins here
                 with writer.backup("main", reader, "main") as copy:
                     while not copy.done:
                         copy.step(1000)
@@ -65,10 +78,19 @@ def _copy(source: Path, target: Path) -> dict[str, Any]:
             reader.close()
     except apsw.Error as error:
         raise unavailable(error, str(source)) from error
+
+
+def _describe(file: Path) -> dict[str, Any]:
+    db = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        entities = db.execute("SELECT count(*) FROM entity WHERE deleted IS NULL").get
+        seq = db.execute("SELECT coalesce(max(seq), 0) FROM change").get
+    finally:
+        db.close()
     return {
-        "file": target.name,
-        "bytes": target.stat().st_size,
-        "sha256": _digest(target),
+        "file": file.name,
+        "bytes": file.stat().st_size,
+        "sha256": _digest(file),
         "entities": entities,
         "seq": seq,
     }
@@ -112,7 +134,7 @@ def read(source: Path, directory: Path, *, force: bool) -> list[str]:
     staging = directory / STAGED
     staging.mkdir()
     try:
-        parts = _unpack(source, staging)
+        parts = unpack(source, staging)
         names = sorted(str(part["tenant"]) for part in parts)
     except OSError as error:
         shutil.rmtree(staging)
@@ -127,7 +149,8 @@ def read(source: Path, directory: Path, *, force: bool) -> list[str]:
     return names
 
 
-def _unpack(source: Path, staging: Path) -> list[dict[str, Any]]:
+def unpack(source: Path, staging: Path) -> list[dict[str, Any]]:
+    """Lay a backup's databases down in a folder, each one checked; raises BadRequestData."""
     try:
         with tarfile.open(source, mode="r:") as archive:
             member = archive.extractfile(MANIFEST)

@@ -23,11 +23,11 @@ _USAGE = (
     "INSERT INTO usage(type, attr, kind, n) VALUES(?,?,?,?) "
     "ON CONFLICT(type, attr, kind) DO UPDATE SET n = n + excluded.n"
 )
-_PUT_GEO = "INSERT OR REPLACE INTO geo(id, x0, x1, y0, y1, attr) VALUES(?,?,?,?,?,?)"
-_INSERTS: Final = {
+INSERTIONS: Final = {
     table: f"INSERT OR IGNORE INTO {table}({', '.join(columns)}) VALUES({', '.join('?' * len(columns))})"
     for table, columns in batch.PAIRS.items()
-}
+} | {"geo": "INSERT OR REPLACE INTO geo(id, x0, x1, y0, y1, attr) VALUES(?,?,?,?,?,?)"}
+"""How rows of the indexes are put in."""
 _DELETES: Final = {
     table: f"DELETE FROM {table} WHERE {' AND '.join(f'{column} = ?' for column in columns)}"
     for table, columns in batch.PAIRS.items()
@@ -54,10 +54,10 @@ class Batch(batch.Batch):
                 if gone:
                     db.executemany(_DELETES[table], gone)
                 if fresh:
-                    db.executemany(_INSERTS[table], fresh)
+                    db.executemany(INSERTIONS[table], fresh)
         if self.geo:
             db.executemany("DELETE FROM geo WHERE id = ?", [(id,) for id, row in self.geo.items() if row is None])
-            db.executemany(_PUT_GEO, [row for row in self.geo.values() if row is not None])
+            db.executemany(INSERTIONS["geo"], [row for row in self.geo.values() if row is not None])
         if self.history:
             db.executemany(PUT_HISTORY, self.history)
         if self.changes:
