@@ -55,7 +55,7 @@ async def look(address: str) -> list[Finding]:
         if kept["fsync"] != "on" or kept["pages"] != "on":
             found.append(
                 Finding(
-                    "the server does not sync its disk: a power failure may lose all",
+                    "the server does not sync its disk: a power failure may lose data",
                     "set fsync and full_page_writes on",
                 )
             )

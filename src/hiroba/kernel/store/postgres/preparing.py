@@ -23,7 +23,7 @@ _ONE_AT_A_TIME: Final = 0x48524F42
 """The number of the lock that the process holds that makes the tables."""
 IN_USE: Final = 0x48524F43
 """The number of the lock that every process that serves the database shares, and a restore has for itself."""
-_LOCK_SECONDS: Final = 5
+LOCK_SECONDS: Final = 5
 _GIS = (
     "SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace "
     "WHERE e.extname = 'postgis'"
@@ -56,6 +56,7 @@ async def prepare(address: str, *, steps: Sequence[Step] = MIGRATIONS) -> Prepar
         raise unavailable(error, label) from error
     try:
         await _check_server(db, label)
+        await _check_rights(db, label)
         if await version_of(db) != len(steps):
             await _bring_up(db, label, steps)
         gis = await db.fetchval(_GIS)
@@ -85,6 +86,16 @@ async def _check_server(db: Connection, label: str) -> None:
             f"The database keeps its texts as {encoding}, which not every name fits into. "
             f"Make one with: createdb -E UTF8 -T template0 DATABASE. ({label})"
         )
+
+
+async def _check_rights(db: Connection, label: str) -> None:
+    sql = (
+        "SELECT current_user, to_regnamespace('hiroba') IS NULL "
+        "OR has_schema_privilege(to_regnamespace('hiroba')::oid, 'USAGE')"
+    )
+    login, may = await db.fetchrow(sql)
+    if not may:
+        raise _not_granted(login, label)
 
 
 async def _bring_up(db: Connection, label: str, steps: Sequence[Step]) -> None:
@@ -133,7 +144,7 @@ async def _take_step(db: Connection, step: Step, *, gis: str, version: int) -> N
     if version == 1:
         statements.insert(0, "CREATE SCHEMA IF NOT EXISTS hiroba")
     # others go on working: who waits for a table makes all wait who come after
-    await db.execute(f"SET lock_timeout = '{_LOCK_SECONDS}s'")
+    await db.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
     if step.together:
         async with db.transaction():
             for statement in statements:
@@ -180,7 +191,10 @@ async def role_of(db: Connection, label: str) -> dict[str, str]:
         return {"role": ROLE}
     if rights["bound"] and not rights["above"]:
         return {}
-    raise StoreUnavailable(
-        f"The role {rights['login']} may not use the store's tables. As a superuser: "
-        f"GRANT {ROLE} TO {rights['login']}. ({label})"
+    raise _not_granted(rights["login"], label)
+
+
+def _not_granted(login: str, label: str) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"The role {login} may not use the store's tables. As a superuser: GRANT {ROLE} TO {login}. ({label})"
     )

@@ -121,11 +121,12 @@ class Wire:
         self._news: dict[int, int] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._db: Connection | None = None
 
     async def open(self) -> None:
         """Begin to listen."""
-        db = await self._listening()
-        self._task = asyncio.create_task(self._run(db), name="commits of other processes")
+        self._db = await self._listening()
+        self._task = asyncio.create_task(self._run(), name="commits of other processes")
 
     async def close(self) -> None:
         """End."""
@@ -134,6 +135,12 @@ class Wire:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        self._let_go()
+
+    def _let_go(self) -> None:
+        db, self._db = self._db, None
+        if db is not None:
+            db.terminate()
 
     def tell(self, tenant: int, seq: int) -> None:
         """Tell other processes of a commit, soon; a seq of -1 says that the tenant is gone."""
@@ -155,21 +162,15 @@ class Wire:
         with contextlib.suppress(ValueError):
             self._heard({int(tenant): int(seq)})
 
-    async def _run(self, db: Connection | None) -> None:
-        try:
-            while True:
-                try:
-                    if db is None:
-                        db = await self._listening()
-                    await self._look_and_send(db)
-                except AWAY:
-                    if db is not None:
-                        db.terminate()
-                        db = None
-                    await asyncio.sleep(_AGAIN_AFTER)
-        finally:
-            if db is not None:
-                db.terminate()
+    async def _run(self) -> None:
+        while True:
+            try:
+                if self._db is None:
+                    self._db = await self._listening()
+                await self._look_and_send(self._db)
+            except AWAY:
+                self._let_go()
+                await asyncio.sleep(_AGAIN_AFTER)
 
     async def _look_and_send(self, db: Connection) -> None:
         """Look once at all tenants, and send news until the next look is due."""
