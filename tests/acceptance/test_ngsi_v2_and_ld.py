@@ -88,6 +88,14 @@ def test_a_uri_names_one_entity(town: Town) -> None:
     for type, path in (("Car", "/"), ("Room", "/a")):
         reply = town.v2("POST", "/entities", {"id": "urn:x:1", "type": type}, Fiware_ServicePath=path)
         assert (reply.status, reply.body["description"]) == (422, "Already Exists")
+        body = {"id": "urn:x:1", "type": type, "a": {"value": 1}}
+        for way, sent in (
+            ("/entities?options=upsert", body),
+            ("/op/update", {"actionType": "append", "entities": [body]}),
+        ):
+            reply = town.v2("POST", way, sent, Fiware_ServicePath=path)
+            assert (reply.status, reply.body["description"]) == (422, "Already Exists")
+    assert "a" not in town.read_v2()
     town.write_v2("plain", "Room")
     town.write_v2("plain", "Car")
     assert town.ids_v2() == ["urn:x:1", "plain", "plain"]

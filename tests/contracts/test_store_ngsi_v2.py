@@ -108,3 +108,10 @@ async def test_ids_by_their_beginning(town: TenantStore, pattern: str, expected:
     assert await found(town, id_pattern=pattern) == expected
     rooms = [one for one in expected if one == 5]
     assert await found(town, id_pattern=pattern, types=TypeIs(iri("Room"))) == rooms
+
+
+async def test_the_border_belongs_to_what_covers(tenant: TenantStore) -> None:
+    edge = {"type": "LineString", "coordinates": [[0.0, 0.0], [1.0, 0.0]]}
+    await tenant.mutate([create(make(1, door={**point(0, 0), "value": edge}))])
+    assert await found(tenant, geo=GeoQuery("coveredBy", "Polygon", SQUARE, ANYWHERE)) == [1]
+    assert await found(tenant, geo=GeoQuery("within", "Polygon", SQUARE, ANYWHERE)) == []
