@@ -16,13 +16,17 @@ MISSING = "mosquitto is not installed: apt install mosquitto"
 
 
 @contextmanager
-def running_mosquitto(folder: Path, port: int, *, user: str = "", password: str = "") -> Iterator[int]:
-    """Run mosquitto until the block ends; with a user it lets in nobody else."""
+def running_mosquitto(
+    folder: Path, port: int, *, user: str = "", password: str = "", certificate: tuple[Path, Path] | None = None
+) -> Iterator[int]:
+    """Run mosquitto until the block ends; with a user it lets in nobody else, with certificate and key it is TLS."""
     lines = [f"listener {port} 127.0.0.1", f"allow_anonymous {'false' if user else 'true'}", "user root"]
     if user:
         file = folder / f"passwords-{port}"
         subprocess.run([str(PASSWORDS), "-c", "-b", str(file), user, password], check=True, capture_output=True)
         lines.append(f"password_file {file}")
+    if certificate:
+        lines += [f"certfile {certificate[0]}", f"keyfile {certificate[1]}"]
     config = folder / f"mosquitto-{port}.conf"
     config.write_text("\n".join(lines) + "\n")
     process = subprocess.Popen(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +23,7 @@ from hiroba.kernel.subscriptions.notification import Notification, Publication
 from mosquitto import MISSING, MOSQUITTO, running_mosquitto
 from real_server import free_port
 
+OPENSSL = shutil.which("openssl")
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason=MISSING)
 BODY = '{"data":[{"id":"urn:ngsi-ld:川:1"}]}'.encode()
 
@@ -79,6 +84,30 @@ async def test_who_shows_the_password_gets_in_and_nobody_else(tmp_path: Path) ->
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.2):
                     await anext(messages)
+        await deliverer.close()
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed: apt install openssl")
+# the client library leaves the socket of a refused handshake to the garbage collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_tls_is_for_brokers_that_can_be_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command = [str(OPENSSL), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*command, "-out", str(certificate), "-keyout", str(key)], check=True, capture_output=True)
+    key.chmod(0o644)
+    deliverer = MqttDeliverer()
+    with running_mosquitto(tmp_path, free_port(), certificate=(certificate, key)) as port:
+        told = notification(f"mqtts://localhost:{port}", Publication("a", retain=True))
+        with pytest.raises(DeliveryFailed, match="certificate"):
+            await deliverer.deliver(told, timeout=5)
+        gc.collect()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        await deliverer.deliver(told, timeout=5)
+        trust = ssl.create_default_context(cafile=str(certificate))
+        async with aiomqtt.Client("localhost", port, tls_context=trust) as client:
+            await client.subscribe("#")
+            assert (await next_of(aiter(client.messages))).payload == BODY
         await deliverer.close()
 
 
