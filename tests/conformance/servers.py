@@ -16,6 +16,8 @@ from pathlib import Path
 PAGE = os.sysconf("SC_PAGESIZE")
 Store = Callable[[Path], "contextlib.AbstractContextManager[str]"]
 """Makes an empty store in a folder and gives what `--store` takes."""
+SETTINGS = {"HIROBA_LIMITS__TEMPORAL_INSTANCES": "30"}
+"""What the suite expects of a server beyond its defaults: pages of histories that 2 x 20 instances do not fit in."""
 
 
 @contextlib.contextmanager
@@ -33,7 +35,10 @@ def serving(store: str, port: int, *, folder: Path) -> Iterator[subprocess.Popen
     folder.mkdir(parents=True, exist_ok=True)
     with STORES[store](folder) as place, (folder / "server.log").open("ab") as log:
         command = [sys.executable, "-m", "hiroba.cli.main", "serve", "--store", place, "--port", str(port)]
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+        environment = {**os.environ, **SETTINGS}
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=log, stderr=log, start_new_session=True, env=environment
+        )
         try:
             _wait(process, port)
             yield process
