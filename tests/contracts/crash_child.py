@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from contract_town import create, drop, iri, make, patch, prop
 
+from hiroba.kernel.model.errors import StoreUnavailable
 from hiroba.kernel.store.port import HistoryAdd, Store
 from hiroba.kernel.store.postgres import PostgresStore
 from hiroba.kernel.store.sqlite import SqliteStore
@@ -40,4 +42,7 @@ async def main(place: str) -> None:
     await asyncio.gather(*(write(writer) for writer in range(8)))
 
 
-asyncio.run(main(sys.argv[1]))
+try:
+    asyncio.run(main(sys.argv[1]))
+except* StoreUnavailable:
+    os._exit(3)

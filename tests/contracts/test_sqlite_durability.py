@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import shutil
-import signal
 import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -22,62 +19,12 @@ from contract_town import create, iri, make, patch, put
 
 from hiroba.kernel.model.errors import BadRequestData, Conflict, StoreUnavailable
 from hiroba.kernel.query.tree import TemporalQuery, TypeIs
-from hiroba.kernel.store.port import EntityQuery, HistoryQuery
+from hiroba.kernel.store.port import EntityQuery
 from hiroba.kernel.store.sqlite import SqliteStore, restore
 from hiroba.kernel.store.sqlite.schema import MIGRATIONS
 
 SENSOR = TypeIs(iri("Sensor"))
 ALL_TIME = TemporalQuery(None, None, None, "modifiedAt")
-
-
-ROUNDS = int(os.environ.get("HIROBA_DRILL_ROUNDS", "0"))
-"""Further kills of the long drill, at moments drawn by lot but the same in every run."""
-
-
-@pytest.mark.parametrize("lines", [30, 400, *random.Random(5).sample(range(5, 3000), ROUNDS)])
-async def test_acknowledged_writes_survive_a_kill(tmp_path: Path, lines: int) -> None:
-    directory = tmp_path / "store"
-    script = str(Path(__file__).with_name("crash_child.py"))
-    said: dict[str, str] = {}
-    with subprocess.Popen([sys.executable, script, str(directory)], stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        for line in child.stdout:
-            number, state = line.split()
-            said[number] = state
-            if len(said) == lines:
-                os.kill(child.pid, signal.SIGKILL)
-        # what was in the pipe when it died was acknowledged too: the loop above read to the end
-    assert child.returncode == -signal.SIGKILL
-    assert len(said) >= lines
-    store = SqliteStore(directory)
-    await store.open()
-    tenant = await store.tenant("")
-    for number, state in said.items():
-        stored = await tenant.get(f"urn:ngsi-ld:Sensor:{number}")
-        if state == "gone":
-            assert stored is None, number
-        else:
-            assert stored is not None, number
-            assert stored.entity["attrs"][iri("v")][0]["value"] == 2
-    log = await tenant.changes(0, 1_000_000)
-    assert [change.seq for change in log] == list(range(1, await tenant.last_seq() + 1))
-    alive: dict[str, int] = {}
-    for change in log:
-        if change.op == "deleted":
-            del alive[change.id]
-        else:
-            (one,) = change.changes
-            assert one.after is not None
-            alive[change.id] = one.after["value"]
-    page = await tenant.find(EntityQuery(types=SENSOR, limit=1_000_000, count=True))
-    assert {one.entity["id"]: one.entity["attrs"][iri("v")][0]["value"] for one in page.rows} == alive
-    assert page.count == len(alive)
-    histories, _, _ = await tenant.evolutions(HistoryQuery(EntityQuery(types=SENSOR, limit=1_000_000), ALL_TIME))
-    assert sum(len(one.instances[iri("v")]) for one in histories) == len(log)
-    past = {one.entity["id"]: [kept["value"] for kept in one.instances.get(iri("past"), [])] for one in histories}
-    for number in said:
-        assert past[f"urn:ngsi-ld:Sensor:{number}"] == [int(number.rpartition("-")[2])], number
-    await store.close()
 
 
 @contextmanager

@@ -31,6 +31,18 @@ AWAY: Final = (
 )
 """Errors that are nobody's fault who wrote: the server is away, full, or busy."""
 
+LOST: Final = (
+    OSError,
+    asyncpg.InterfaceError,
+    pg.PostgresConnectionError,
+    pg.InternalClientError,
+    pg.AdminShutdownError,
+    pg.CrashShutdownError,
+    pg.CannotConnectNowError,
+    pg.IdleInTransactionSessionTimeoutError,
+)
+"""Errors of a connection that broke: what was under way may have been done or not."""
+
 _REMEDIES: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (
         pg.InvalidPasswordError,

@@ -11,7 +11,7 @@ from typing import Any, Final
 import asyncpg
 
 from hiroba.kernel.model.errors import TooComplexQuery
-from hiroba.kernel.store.postgres.errors import AWAY, unavailable
+from hiroba.kernel.store.postgres.errors import AWAY, LOST, unavailable
 
 Connection = Any
 """An asyncpg connection."""
@@ -63,6 +63,9 @@ class Lines:
             if db.is_closed():
                 raise
             raise RuntimeError(f"PostgreSQL was asked in a wrong way: {error}") from error
+        except LOST:
+            db.terminate()  # it may not know yet
+            raise
         finally:
             self._give_back(tenant, db)
 
@@ -90,7 +93,7 @@ class Lines:
         try:
             async with self.lent(tenant) as db:
                 return list(await db.fetch(sql, *values))
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError):
+        except LOST:
             await asyncio.sleep(0)
         async with self.reading(tenant) as db:
             return list(await db.fetch(sql, *values))

@@ -14,7 +14,7 @@ from hiroba.kernel.model.errors import HirobaError, NonexistentTenant, StoreUnav
 from hiroba.kernel.store.deciding import Unwritable
 from hiroba.kernel.store.group_commit import STRIDE, GroupCommit, Job, answer, refuse
 from hiroba.kernel.store.postgres import tables
-from hiroba.kernel.store.postgres.errors import AWAY, unavailable
+from hiroba.kernel.store.postgres.errors import AWAY, LOST, unavailable
 from hiroba.kernel.store.postgres.lines import Connection, Lines
 from hiroba.kernel.store.postgres.shared import Shared, TenantGone
 from hiroba.kernel.store.postgres.telling import Teller
@@ -143,7 +143,7 @@ class Writer(GroupCommit[Connection]):
         self._teller.hold()
         try:
             await db.execute("COMMIT")
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError):
+        except LOST:
             if number is None or not await self._came_through(number):
                 raise
         self.kept(cursors)
