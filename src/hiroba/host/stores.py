@@ -45,7 +45,7 @@ async def backup(settings: Settings, target: Path) -> AsyncIterator[str]:
     """Write a consistent copy of all tenants, whether or not a server runs; yields a line per part done."""
     if settings.in_postgresql:
         need_client()
-        async for line in postgres.backup(settings.store, target):
+        async for line in postgres.back_up(settings.store, target):
             yield line
         return
     tenants = {_tenant_in(file): file for file in files.tenant_files(Path(settings.store))}

@@ -42,7 +42,7 @@ entities, each database's own."""
 Row = tuple[Any, ...]
 
 
-async def write(address: str, target: Path) -> AsyncIterator[str]:
+async def back_up(address: str, target: Path) -> AsyncIterator[str]:
     """Write a backup of all tenants as they are at one moment, while they are written to."""
     label = label_of(address)
     prepared = await prepare(address)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from hiroba.kernel.model.errors import NonexistentTenant, StoreUnavailable
-from hiroba.kernel.store.postgres import backup as backups
+from hiroba.kernel.store.postgres.backup import back_up
 from hiroba.kernel.store.postgres.errors import AWAY, label_of, unavailable
 from hiroba.kernel.store.postgres.lines import Lines
 from hiroba.kernel.store.postgres.preparing import Prepared, prepare
@@ -178,5 +178,5 @@ class PostgresStore:
 
     async def backup(self, target: Path) -> AsyncIterator[str]:
         """Write a consistent copy of all tenants to one tar file while serving; yields a line per part done."""
-        async for line in backups.write(self.address, target):
+        async for line in back_up(self.address, target):
             yield line
