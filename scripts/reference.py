@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import ledger
 import yaml
 from starlette.routing import Mount, Route
 
@@ -172,6 +173,7 @@ def pages() -> dict[str, str]:
         "errors.md": errors_page(),
         "sdk.md": sdk_page(),
         "datasets.md": datasets(),
+        "conformance.md": ledger.page(),
     }
     # one page of the reference is not made from the code but held against it by tests
     by_hand = {name: (TARGET / name).read_text(encoding="utf-8") for name in ("ngsi-v2.md",)}

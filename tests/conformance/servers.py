@@ -36,9 +36,7 @@ def serving(store: str, port: int, *, folder: Path) -> Iterator[subprocess.Popen
     with STORES[store](folder) as place, (folder / "server.log").open("ab") as log:
         command = [sys.executable, "-m", "hiroba.cli.main", "serve", "--store", place, "--port", str(port)]
         environment = {**os.environ, **SETTINGS}
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=log, stderr=log, start_new_session=True, env=environment
-        )
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True, env=environment)
         try:
             _wait(process, port)
             yield process
