@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -41,7 +42,7 @@ class Unwritable(Exception):
         self.mutation = mutation
 
 
-class Deciding(Generic[Rows]):
+class Deciding(ABC, Generic[Rows]):
     """Run mutations one after the other and remember what they bring; those of `without` are answered by an error.
 
     `seq` is the newest one of the log, `next_ref` the first that is free, `at` now.
@@ -56,9 +57,9 @@ class Deciding(Generic[Rows]):
         self.changes: list[Change] = []
         self._without = without
 
+    @abstractmethod
     def look(self, id: str) -> Held | None:
         """Return an entity as the database has it, locked against other writers."""
-        raise NotImplementedError
 
     def apply(self, mutation: Mutation) -> Any:
         """Run one mutation; return its answer, or its HirobaError when it refuses.

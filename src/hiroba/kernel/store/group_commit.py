@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -28,7 +29,7 @@ class Job(Generic[Database]):
     answer: Any = None
 
 
-class GroupCommit(Generic[Database]):
+class GroupCommit(ABC, Generic[Database]):
     """Carry out jobs in order, each transaction holding all that waited."""
 
     def __init__(self) -> None:
@@ -70,9 +71,9 @@ class GroupCommit(Generic[Database]):
             jobs, self._queue = self._queue[:taken], self._queue[taken:]
             await self.transact(jobs)
 
+    @abstractmethod
     async def transact(self, jobs: list[Job[Database]]) -> None:
         """Carry out jobs in one transaction, and tell each its answer or the error."""
-        raise NotImplementedError
 
     def kept(self, cursors: dict[str, int]) -> None:
         """Forget the positions that are durable now, unless they went on meanwhile."""

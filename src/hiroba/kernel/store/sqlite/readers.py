@@ -77,7 +77,10 @@ class Readers:
     def _timed(self, db: apsw.Connection) -> Iterator[None]:
         """Break off what the connection does when its time is over; it looks at the clock between rows as well."""
         until = time.monotonic() + self._seconds
-        over = lambda: time.monotonic() > until  # noqa: E731
+
+        def over() -> bool:
+            return time.monotonic() > until
+
         db.set_progress_handler(over, STEPS, id=self)
         try:
             yield
